@@ -1,0 +1,141 @@
+"""Questions one service may ask another over NATS, and their answers."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+
+from shared.contracts.wire import Question
+
+
+class Contact(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one consented viewer is reached, with the traits a template may show."""
+
+    profile_id: int
+    address: str
+    traits: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class ContactsAnswered(msgspec.Struct, frozen=True, kw_only=True):
+    """The consented among those asked for; whoever is missing must not be contacted.
+
+    `refused` gives the reason (`no_address`, `no_consent`, `unknown_profile`) for each id that is not in `contacts`.
+    """
+
+    contacts: list[Contact]
+    refused: dict[int, str] = msgspec.field(default_factory=dict)
+
+
+class ContactsAsked(Question, frozen=True, kw_only=True):
+    """Addresses of at most 500 viewers for one channel and purpose, asked at the moment of sending."""
+
+    subject: ClassVar[str] = "profile.contacts"
+    answer: ClassVar[type[msgspec.Struct]] = ContactsAnswered
+
+    profile_ids: list[int]
+    channel: str
+    purpose: str = "marketing"
+
+
+class ResolveAnswered(msgspec.Struct, frozen=True, kw_only=True):
+    """Profile id of each ref that is known; unknown refs are left out."""
+
+    profile_ids: dict[str, int]
+
+
+class ResolveAsked(Question, frozen=True, kw_only=True):
+    """Which profiles are these? A ref is `namespace:value`."""
+
+    subject: ClassVar[str] = "profile.resolve"
+    answer: ClassVar[type[msgspec.Struct]] = ResolveAnswered
+
+    refs: list[str]
+
+
+class CreativeShown(msgspec.Struct, frozen=True, kw_only=True):
+    """What the front-end draws."""
+
+    key: str
+    content: dict[str, Any]
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """One slot of one placement. `reason` is `segment:<key>`, `everyone`, `no_match`, `unknown_placement` or `unavailable`."""
+
+    placement: str
+    creative: CreativeShown | None
+    reason: str
+    token: str | None = None
+    click_url: str | None = None
+    impression_url: str | None = None
+
+
+class DecideAnswered(msgspec.Struct, frozen=True, kw_only=True):
+    """Decisions in the order of the placements asked for."""
+
+    decisions: list[Decision]
+
+
+class DecideAsked(Question, frozen=True, kw_only=True):
+    """Which creative does this visitor see on each placement?"""
+
+    subject: ClassVar[str] = "recommend.decide"
+    answer: ClassVar[type[msgspec.Struct]] = DecideAnswered
+
+    placements: list[str]
+    user_id: str | None = None
+    anonymous_id: str | None = None
+    context: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Recommended(msgspec.Struct, frozen=True, kw_only=True):
+    """One item with its score (higher is better; comparable within one answer only) and its reason."""
+
+    item_id: str
+    kind: str
+    title: str
+    score: float
+    reason: str
+    properties: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class RecommendAnswered(msgspec.Struct, frozen=True, kw_only=True):
+    """Items, best first."""
+
+    items: list[Recommended]
+
+
+class RecommendAsked(Question, frozen=True, kw_only=True):
+    """Which items next for this viewer? `item` is what he watches now."""
+
+    subject: ClassVar[str] = "recommend.items"
+    answer: ClassVar[type[msgspec.Struct]] = RecommendAnswered
+
+    user_id: str | None = None
+    anonymous_id: str | None = None
+    kind: str | None = None
+    limit: int = 20
+    item: str | None = None
+
+
+class SnapshotPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the owner's present state as encoded facts.
+
+    `numbers` are the owner's last message numbers by partition when the page was read: facts numbered up to those of
+    the first page are in the snapshot. `next` is the cursor of the next page, absent on the last.
+    """
+
+    items: msgspec.Raw
+    numbers: dict[int, int]
+    next: str | None = None
+
+
+class SnapshotAsked(Question, frozen=True, kw_only=True):
+    """A page of the state behind facts of `kind`; the subject is completed with the owner's name."""
+
+    subject: ClassVar[str] = "snapshot"
+    answer: ClassVar[type[msgspec.Struct]] = SnapshotPage
+
+    kind: str
+    after: str | None = None

@@ -1,0 +1,54 @@
+"""What viewers do: as a front-end claimed it (INTAKE), and as profile recorded it (FACTS)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+from shared.contracts.wire import Fact
+
+Call = Literal["track", "identify", "page", "screen", "group", "alias"]
+
+
+class EventReceived(Fact, frozen=True, kw_only=True):
+    """One tracking call, accepted by the gateway. `time` is corrected for the client's clock; nobody is resolved yet."""
+
+    kind: ClassVar[str] = "events.received.v1"
+    owner: ClassVar[str] = "gateway"
+    stream: ClassVar[str] = "INTAKE"
+
+    message_id: str
+    type: Call
+    time: datetime
+    received_at: datetime
+    source: str
+    event: str | None = None
+    user_id: str | None = None
+    anonymous_id: str | None = None
+    previous_id: str | None = None
+    group_id: str | None = None
+    properties: dict[str, Any] = msgspec.field(default_factory=dict)
+    traits: dict[str, Any] = msgspec.field(default_factory=dict)
+    context: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class EventRecorded(Fact, frozen=True, kw_only=True):
+    """An event of a resolved viewer. `origin` is the identity it came with and never changes; `profile_id` may.
+
+    `history` marks an event older than 24 hours on arrival: it counts by its own time and triggers nothing.
+    """
+
+    kind: ClassVar[str] = "events.recorded.v1"
+    owner: ClassVar[str] = "profile"
+    snapshot: ClassVar[bool] = True
+
+    event_id: str
+    origin: str
+    profile_id: int
+    event: str
+    time: datetime
+    received_at: datetime
+    history: bool = False
+    properties: dict[str, Any] = msgspec.field(default_factory=dict)

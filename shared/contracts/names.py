@@ -1,0 +1,67 @@
+"""Names everyone shares: services, the paths they own, who reads which stream."""
+
+from __future__ import annotations
+
+SERVICES = ("profile", "segment", "campaign", "recommend")
+
+PATHS: dict[str, tuple[str, ...]] = {
+    "profile": ("/v1/profiles",),
+    "segment": ("/v1/segments",),
+    "campaign": ("/v1/campaigns",),
+    "recommend": ("/v1/placements", "/v1/items"),
+}
+"""Path prefixes the gateway hands to each service; `/v1/services/<name>` belongs to that service too."""
+
+READERS: dict[str, tuple[str, ...]] = {
+    "INTAKE": ("profile",),
+    "FACTS": ("segment", "campaign", "recommend"),
+    "THINGS": (),
+    "TRIGGERS": ("campaign",),
+}
+"""Services that must have passed a message before it may be purged. A stream without readers keeps its newest by age."""
+
+ROLES: dict[str, tuple[str, ...]] = {
+    "viewer": ("profile:read", "segment:read", "campaign:read", "recommend:read"),
+    "operator": (
+        "profile:read",
+        "profile:write",
+        "segment:read",
+        "segment:write",
+        "campaign:read",
+        "campaign:write",
+        "recommend:read",
+        "recommend:write",
+    ),
+    "admin": ("*",),
+}
+"""What each role of a secret key may do; `*` is everything."""
+
+EVENTS = (
+    "Content Shown",
+    "Content Opened",
+    "Video Watched",
+    "Content Liked",
+    "Content Unliked",
+    "Content Saved",
+    "Content Commented",
+    "Danmaku Sent",
+    "Content Shared",
+    "Content Disliked",
+    "Creator Followed",
+    "Creator Unfollowed",
+    "Creator Viewed",
+    "Message Sent",
+    "Live Room Entered",
+    "Live Room Left",
+    "Gift Sent",
+    "Search Performed",
+    "Order Completed",
+    "Order Refunded",
+    "Signed Up",
+    "Signed In",
+    "Banner Shown",
+    "Banner Clicked",
+    "Page Viewed",
+    "Screen Viewed",
+)
+"""The platform's event names, "Object Action" in title case. Any other name is accepted too."""
