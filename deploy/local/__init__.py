@@ -1,0 +1,1 @@
+"""Marquee on one machine: embedded servers, the five processes, and the commands around them."""

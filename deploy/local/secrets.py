@@ -1,0 +1,69 @@
+"""Keys and passwords of this installation: made once, kept in the data folder for its owner only."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from deploy.local.databases import SERVICES
+from deploy.local.processes import CannotStart
+from deploy.local.servers import NATS_USERS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secrets:
+    """`databases` and `bus` hold passwords by role and by user. All begin with a letter (see `deploy/nats.conf`)."""
+
+    marquee_secret: str
+    write_key: str
+    secret_key: str
+    superuser: str
+    databases: dict[str, str]
+    bus: dict[str, str]
+
+
+def fresh() -> Secrets:
+    """New random secrets."""
+    return Secrets(
+        marquee_secret=secrets.token_hex(32),
+        write_key="pk_" + secrets.token_hex(16),
+        secret_key="sk_" + secrets.token_hex(24),
+        superuser=_password(),
+        databases={service: _password() for service in SERVICES},
+        bus={user: _password() for user in NATS_USERS},
+    )
+
+
+def _password() -> str:
+    return "p" + secrets.token_hex(16)
+
+
+def read(folder: Path) -> Secrets:
+    """The secrets of an installation; CannotStart when it has none yet."""
+    path = folder / "secrets.json"
+    try:
+        return Secrets(**json.loads(path.read_text()))
+    except FileNotFoundError:
+        raise CannotStart(f"There is no installation in {folder} yet. Run ./marquee up first.") from None
+    except (ValueError, TypeError) as error:
+        raise CannotStart(f"{path} cannot be read ({error}). Restore it: the databases know no other keys.") from None
+
+
+def ensure(folder: Path) -> Secrets:
+    """The secrets of an installation, made and written (mode 0600, synced) at the first start."""
+    path = folder / "secrets.json"
+    if path.exists():
+        return read(folder)
+    if (folder / "postgres").exists():
+        raise CannotStart(f"{folder} holds a database but {path.name} is missing. Restore it, or move the folder away.")
+    made = fresh()
+    draft = path.with_suffix(".new")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(asdict(made), file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(path)
+    return made
