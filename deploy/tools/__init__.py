@@ -1,0 +1,1 @@
+"""Tools of the command line that are ordinary clients of the public API: import, demo."""

@@ -1,0 +1,1 @@
+"""Tests of the command line's tools: import and demo."""
