@@ -29,8 +29,8 @@ def fresh() -> Secrets:
     """New random secrets."""
     return Secrets(
         marquee_secret=secrets.token_hex(32),
-        write_key="pk_" + secrets.token_hex(16),
-        secret_key="sk_" + secrets.token_hex(24),
+        write_key=f"pk_{secrets.token_hex(10)}",
+        secret_key=f"sk_{secrets.token_hex(6)}_{secrets.token_hex(24)}",
         superuser=_password(),
         databases={service: _password() for service in SERVICES},
         bus={user: _password() for user in NATS_USERS},

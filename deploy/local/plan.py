@@ -1,0 +1,99 @@
+"""Who runs where: ports, addresses, and the environment of each of the five processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from deploy.local import databases, processes
+from deploy.local.databases import SERVICES
+from deploy.local.installation import HOME, Installation
+from deploy.local.processes import Program
+from deploy.local.secrets import Secrets
+from deploy.local.supervisor import python
+
+BEHIND = ("profile", "segment", "campaign", "recommend")
+"""The services behind the gateway."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Addresses of one run. `postgres_port` and `nats_port` are None where a real server was given by a URL."""
+
+    place: Installation
+    secrets: Secrets
+    ports: dict[str, int]
+    postgres_port: int | None
+    nats_port: int | None
+    monitor_url: str
+    database_urls: dict[str, str] = field(default_factory=dict)
+    nats_urls: dict[str, str] = field(default_factory=dict)
+
+    def url(self, service: str) -> str:
+        """Where a process of ours answers HTTP on this machine."""
+        host = self.place.host if service == "gateway" else "127.0.0.1"
+        if host in {"0.0.0.0", "::", ""}:  # noqa: S104
+            host = "127.0.0.1"
+        return f"http://{host}:{self.ports[service]}"
+
+
+def make(
+    place: Installation, secrets: Secrets, *, earlier: Mapping[str, int], environ: Mapping[str, str] = os.environ
+) -> Plan:
+    """Ports of the earlier run where they are still free, else new ones; servers named in the environment stay outside.
+
+    `PROFILE_DATABASE_URL` … name a database, `NATS_URL` with `NATS_MONITOR_URL` the bus (and `PROFILE_NATS_URL` …
+    where each service has its own user there).
+    """
+    ports: dict[str, int] = {"gateway": place.port}
+    for name in ("postgres", "nats", "nats_monitor", *BEHIND):
+        port = earlier.get(name, 0)
+        ports[name] = port if port and processes.is_free(port) else processes.free_port(taken=ports.values())
+    given = {
+        name: environ[f"{name.upper()}_DATABASE_URL"]
+        for name in SERVICES
+        if environ.get(f"{name.upper()}_DATABASE_URL")
+    }
+    bus = environ.get("NATS_URL")
+    if bus and not environ.get("NATS_MONITOR_URL"):
+        raise processes.CannotStart(
+            "NATS_URL needs NATS_MONITOR_URL beside it: the bus must show that it syncs to disk."
+        )
+    return Plan(
+        place=place,
+        secrets=secrets,
+        ports=ports,
+        postgres_port=None if len(given) == len(SERVICES) else ports["postgres"],
+        nats_port=None if bus else ports["nats"],
+        monitor_url=environ["NATS_MONITOR_URL"] if bus else f"http://127.0.0.1:{ports['nats_monitor']}",
+        database_urls={
+            name: given.get(name) or databases.url(name, password=secrets.databases[name], port=ports["postgres"])
+            for name in SERVICES
+        },
+        nats_urls={
+            name: environ.get(f"{name.upper()}_NATS_URL", bus)
+            if bus
+            else f"nats://{name}:{secrets.bus[name]}@127.0.0.1:{ports['nats']}"
+            for name in SERVICES
+        },
+    )
+
+
+def process(plan: Plan, service: str) -> Program:
+    """How that service, or the gateway, is run."""
+    env = {
+        "DATABASE_URL": plan.database_urls[service],
+        "NATS_URL": plan.nats_urls[service],
+        "NATS_MONITOR_URL": plan.monitor_url,
+        "HOST": plan.place.host if service == "gateway" else "127.0.0.1",
+        "PORT": str(plan.ports[service]),
+        "MARQUEE_SECRET": plan.secrets.marquee_secret,
+        "MARQUEE_PUBLIC_URL": plan.place.public_url,
+        "PYTHONUNBUFFERED": "1",
+    }
+    if service == "gateway":
+        env |= {f"{name.upper()}_URL": plan.url(name) for name in BEHIND}
+        env |= {"MARQUEE_WRITE_KEY": plan.secrets.write_key, "MARQUEE_SECRET_KEY": plan.secrets.secret_key}
+    module = "gateway" if service == "gateway" else f"services.{service}"
+    return Program(name=service, argv=python("-m", module), env=env, cwd=HOME)
