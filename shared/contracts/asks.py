@@ -61,7 +61,10 @@ class CreativeShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """One slot of one placement. `reason` is `segment:<key>`, `everyone`, `no_match`, `unknown_placement` or `unavailable`."""
+    """One slot of one placement.
+
+    `reason` is `segment:<key>`, `everyone`, `no_match`, `unknown_placement` or `unavailable`.
+    """
 
     placement: str
     creative: CreativeShown | None

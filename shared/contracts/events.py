@@ -13,7 +13,7 @@ Call = Literal["track", "identify", "page", "screen", "group", "alias"]
 
 
 class EventReceived(Fact, frozen=True, kw_only=True):
-    """One tracking call, accepted by the gateway. `time` is corrected for the client's clock; nobody is resolved yet."""
+    """One tracking call, accepted by the gateway; `time` is corrected for the client's clock, nobody is resolved."""
 
     kind: ClassVar[str] = "events.received.v1"
     owner: ClassVar[str] = "gateway"

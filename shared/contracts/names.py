@@ -18,7 +18,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "THINGS": (),
     "TRIGGERS": ("campaign",),
 }
-"""Services that must have passed a message before it may be purged. A stream without readers keeps its newest by age."""
+"""Services that must have passed a message before it may be purged; a stream without readers is kept by age."""
 
 ROLES: dict[str, tuple[str, ...]] = {
     "viewer": ("profile:read", "segment:read", "campaign:read", "recommend:read"),

@@ -13,7 +13,8 @@ from shared.contracts.wire import Fact
 class TriggerReceived(Fact, frozen=True, kw_only=True):
     """A foreign JSON body published on `triggers.<name>`.
 
-    `id` is the publisher's `Nats-Msg-Id` header, else `<stream>-<sequence>`; a body that is not a JSON object is a dead letter.
+    `id` is the publisher's `Nats-Msg-Id` header, else `<stream>-<sequence>`.
+    A body that is not a JSON object is a dead letter.
     """
 
     kind: ClassVar[str] = "trigger.received.v1"

@@ -1,0 +1,7 @@
+"""The bus: NATS JetStream, the only place that imports `nats`."""
+
+from shared.bus.connection import Bus, BusDown, Unanswered
+from shared.bus.pull import Broken, Pull, Received
+from shared.bus.streams import STREAMS, StreamState
+
+__all__ = ["STREAMS", "Broken", "Bus", "BusDown", "Pull", "Received", "StreamState", "Unanswered"]

@@ -1,0 +1,263 @@
+"""One connection to NATS, with the guards that nats-py needs (see docs/decisions/0003-bus.md)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import httpx
+import msgspec
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
+from nats.js.errors import APIError, BadRequestError, NotFoundError
+
+from shared import telemetry
+from shared.bus.streams import STREAMS, StreamState
+from shared.contracts import Question
+from shared.settings import Settings
+
+log = telemetry.logger(__name__)
+
+ACK_TIMEOUT = 5.0
+MINIMUM = (2, 15, 1)
+CONCURRENT_ANSWERS = 256
+
+Answer = TypeVar("Answer", bound=msgspec.Struct)
+
+
+class BusDown(Exception):
+    """The bus did not take it: not connected, no acknowledgement in time, or the stream is full."""
+
+    outage = True
+
+
+class Unanswered(BusDown):
+    """Nobody answered a question in time, or the answering service failed."""
+
+
+class Bus:
+    """The bus as one service sees it. `name` is the service's, its queue group's and its inbox's."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self.name = name
+        self.settings = settings
+        self.closed = asyncio.Event()
+        self._client = Client()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(CONCURRENT_ANSWERS)
+
+    async def open(self) -> None:
+        """Connect and make sure that the server keeps what it acknowledges, and that the streams exist."""
+        await self._check_server()
+
+        async def noted(what: str, error: Exception | None = None) -> None:
+            # Callbacks only take notes: one that raises leaves nats-py reconnecting for ever.
+            log.warning(what, error=str(error) if error else None)
+
+        async def closed() -> None:
+            self.closed.set()
+
+        await self._client.connect(
+            servers=[part.strip() for part in self.settings.nats_url.split(",")],
+            name=f"marquee-{self.name}",
+            inbox_prefix=f"_INBOX_{self.name}",
+            connect_timeout=5,
+            reconnect_time_wait=0.5,  # type: ignore[arg-type] # it is slept, a fraction is fine
+            max_reconnect_attempts=-1,
+            ping_interval=5,
+            max_outstanding_pings=2,
+            pending_size=64 * 1024 * 1024,
+            error_cb=lambda error: noted("bus error", error),
+            disconnected_cb=lambda: noted("bus disconnected"),
+            reconnected_cb=lambda: noted("bus connected again"),
+            closed_cb=closed,
+        )
+        self._js = self._client.jetstream(timeout=5)
+        await self._ensure_streams()
+
+    async def _check_server(self) -> None:
+        """Refuse a server that acknowledges before its disk has it: a power cut would lose what was promised."""
+        async with httpx.AsyncClient(timeout=5) as client:
+            try:
+                page = (await client.get(f"{self.settings.nats_monitor_url.rstrip('/')}/varz")).json()
+            except (httpx.HTTPError, ValueError) as error:
+                raise BusDown(f"NATS_MONITOR_URL {self.settings.nats_monitor_url} does not answer: {error}") from error
+        version = tuple(int(part) for part in str(page["version"]).split("-")[0].split("."))
+        if version < MINIMUM:
+            raise RuntimeError(f"nats-server {page['version']} is too old: {'.'.join(map(str, MINIMUM))} is needed")
+        if not page.get("jetstream", {}).get("config", {}).get("sync_always"):
+            raise RuntimeError("nats-server must run with jetstream { sync_interval: always }: see deploy/nats.conf")
+
+    async def _ensure_streams(self) -> None:
+        """Create the streams that are missing and bring the others to what the code declares."""
+        for config in STREAMS:
+            try:
+                present = (await self._js.stream_info(str(config.name))).config
+            except NotFoundError:
+                with contextlib.suppress(BadRequestError):  # another process was faster
+                    await self._js.add_stream(config)
+                    log.info("stream created", stream=config.name)
+                continue
+            wanted = (config.subjects, config.max_bytes, config.max_age, config.discard, config.max_msg_size)
+            if (present.subjects, present.max_bytes, present.max_age, present.discard, present.max_msg_size) != wanted:
+                await self._js.update_stream(config)
+                log.info("stream updated", stream=config.name)
+
+    @property
+    def connected(self) -> bool:
+        """Whether a publish can be tried now."""
+        return self._client.is_connected
+
+    @property
+    def client(self) -> Client:
+        """The raw client, for the bus package only."""
+        return self._client
+
+    async def watch(self) -> bool:
+        """Watchdog step: a read loop that died leaves nats-py 'connected' for ever, so ask the server for a pong."""
+        if self._client.is_connected:
+            try:
+                await self._client.flush(timeout=3)
+            except (NatsError, TimeoutError, OSError):
+                log.warning("the bus does not answer a ping, connecting anew")
+                with contextlib.suppress(NatsError, TimeoutError, OSError):
+                    await self._client.force_reconnect()
+        return False
+
+    # Streams
+
+    async def publish(
+        self, stream: str, subject: str, payload: bytes, *, message_id: str | None = None, timeout: float = ACK_TIMEOUT
+    ) -> int:
+        """Publish and wait for the stream's acknowledgement; the answer is its sequence. Raises BusDown."""
+        if not self._client.is_connected:
+            raise BusDown("not connected")
+        headers = {"Nats-Expected-Stream": stream}
+        if message_id:
+            headers["Nats-Msg-Id"] = message_id
+        try:
+            reply = await self._client.request(subject, payload, timeout=timeout, headers=headers)
+        except (NatsError, TimeoutError, OSError) as error:
+            raise BusDown(f"{subject}: {error!r}") from error
+        ack = _ACK.decode(reply.data)
+        if ack.error:
+            raise BusDown(f"{subject}: {ack.error.description}")
+        return ack.seq
+
+    async def state(self, stream: str) -> StreamState:
+        """The stream's incarnation, size and last sequence."""
+        try:
+            info = await self._js.stream_info(stream)
+        except (NatsError, TimeoutError, APIError) as error:
+            raise BusDown(f"{stream}: {error!r}") from error
+        return StreamState(
+            created=str(info.created),
+            messages=info.state.messages,
+            bytes=info.state.bytes,
+            max_bytes=info.config.max_bytes or 0,
+            last=info.state.last_seq,
+        )
+
+    async def purge(self, stream: str, subject: str, upto: int) -> None:
+        """Remove this subject's messages with sequences up to and including `upto`."""
+        try:
+            await self._js.purge_stream(stream, seq=upto + 1, subject=subject)
+        except (NatsError, TimeoutError, APIError) as error:
+            raise BusDown(f"{stream}: {error!r}") from error
+
+    # Questions
+
+    async def ask(
+        self, question: Question, answer: type[Answer], *, to: str | None = None, timeout: float = 5
+    ) -> Answer:
+        """Ask the service named by the question's subject (or `to`) and decode its answer. Raises Unanswered."""
+        subject = f"ask.{to}.{question.subject}" if to else f"ask.{question.subject}"
+        return msgspec.json.decode(await self.ask_raw(subject, msgspec.json.encode(question), timeout), type=answer)
+
+    async def ask_raw(self, subject: str, payload: bytes, timeout: float) -> bytes:
+        """The bytes of an answer. Raises Unanswered."""
+        if not self._client.is_connected:
+            raise Unanswered("not connected")
+        headers = {"trace": trace} if (trace := telemetry.trace.get()) else None
+        try:
+            reply = await self._client.request(subject, payload, timeout=timeout, headers=headers)
+        except NoRespondersError as error:
+            raise Unanswered(f"{subject}: nobody is there") from error
+        except (NatsError, TimeoutError, OSError) as error:
+            raise Unanswered(f"{subject}: {error!r}") from error
+        if reply.headers and "error" in reply.headers:
+            raise Unanswered(f"{subject}: {reply.headers['error']}")
+        return reply.data
+
+    async def answer(self, subject: str, handle: Callable[[bytes], Awaitable[bytes]]) -> None:
+        """Answer questions on `ask.<subject>`, shared with the other replicas of this service."""
+
+        async def one(message: Msg) -> None:
+            try:
+                telemetry.trace.set((message.headers or {}).get("trace", ""))
+                await message.respond(await handle(message.data))
+            except Exception as error:
+                log.exception("question failed", subject=message.subject)
+                with contextlib.suppress(NatsError, OSError):
+                    text = f"{type(error).__name__}: {error}".replace("\n", " ").replace("\r", " ")[:500]
+                    await self._client.publish(message.reply, b"", headers={"error": text})
+            finally:
+                self._slots.release()
+
+        async def arrived(message: Msg) -> None:
+            await self._slots.acquire()
+            task = asyncio.create_task(one(message))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        await self._client.subscribe(f"ask.{subject}", queue=self.name, cb=arrived)
+
+    # Broadcasts
+
+    async def listen(self, subject: str, heard: Callable[[bytes], Awaitable[None]]) -> Subscription:
+        """Hear core messages on a subject (no storage: for hints only)."""
+
+        async def arrived(message: Msg) -> None:
+            try:
+                await heard(message.data)
+            except Exception:
+                log.exception("hint failed", subject=message.subject)
+
+        return await self._client.subscribe(subject, cb=arrived)
+
+    async def hint(self, subject: str, payload: bytes) -> None:
+        """Publish a core message that may be lost: reports and hints between replicas."""
+        if self._client.is_connected:
+            with contextlib.suppress(NatsError, OSError):
+                await self._client.publish(subject, payload)
+
+    async def broadcast(self, payload: bytes) -> None:
+        """Tell all replicas of this service, this one included, that something changed."""
+        await self.hint(f"changed.{self.name}", payload)
+
+    async def close(self) -> None:
+        """Finish what is being answered and disconnect."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=2)
+        with contextlib.suppress(NatsError, TimeoutError, OSError):
+            async with asyncio.timeout(3):
+                await self._client.close()
+
+
+class _AckError(msgspec.Struct):
+    description: str = ""
+    err_code: int = 0
+
+
+class _Ack(msgspec.Struct):
+    seq: int = 0
+    duplicate: bool = False
+    error: _AckError | None = None
+
+
+_ACK = msgspec.json.Decoder(_Ack)

@@ -1,0 +1,143 @@
+"""Errors that know their status, told as problem+json (RFC 9457)."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+
+class Problem(Exception):
+    """Something went wrong"""
+
+    # The docstring of a subclass is the title of its problem; its name gives the stable type.
+    status: ClassVar[int] = 500
+
+    def __init__(self, detail: str = "", *, field: str | None = None, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.field = field
+        self.headers = headers or {}
+
+    def document(self) -> dict[str, Any]:
+        """The problem as RFC 9457 JSON."""
+        errors = [{"field": self.field, "message": self.detail}] if self.field else []
+        return problem(type(self).__name__, (type(self).__doc__ or "").split("\n")[0], self.status, self.detail, errors)
+
+
+class Invalid(Problem):
+    """The request is not valid"""
+
+    status = 422
+
+
+class Unauthorised(Problem):
+    """Nobody is signed in"""
+
+    status = 401
+
+
+class Forbidden(Problem):
+    """This caller may not do that"""
+
+    status = 403
+
+
+class NotFound(Problem):
+    """There is no such thing"""
+
+    status = 404
+
+
+class Conflict(Problem):
+    """It is in the way of something that exists"""
+
+    status = 409
+
+
+class TooMany(Problem):
+    """Too many requests"""
+
+    status = 429
+
+
+class Unavailable(Problem):
+    """A part of the house is away"""
+
+    status = 503
+
+
+def problem(name: str, title: str, status: int, detail: str, errors: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """A problem document; `name` in CamelCase becomes the stable type `/problems/camel-case`."""
+    kebab = re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+    document: dict[str, Any] = {"type": f"/problems/{kebab}", "title": title, "status": status}
+    if detail:
+        document["detail"] = detail
+    if errors:
+        document["errors"] = list(errors)
+    return document
+
+
+def respond(document: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    """The HTTP answer of a problem document."""
+    return Response(
+        msgspec.json.encode(document), document["status"], headers=headers, media_type="application/problem+json"
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of this app a problem document."""
+
+    async def told(_: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)
+        return respond(error.document(), error.headers)
+
+    async def invalid(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        errors = [_field_error(one) for one in error.errors()]
+        detail = "; ".join(f"{one['field']}: {one['message']}" for one in errors[:3])
+        return respond(problem("Invalid", "The request is not valid", 422, detail, errors))
+
+    async def http(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        names = {401: "Unauthorised", 403: "Forbidden", 404: "NotFound", 405: "MethodNotAllowed"}
+        name = names.get(error.status_code, "Problem")
+        return respond(problem(name, str(error.detail), error.status_code, ""), dict(error.headers or {}))
+
+    async def unexpected(_: Request, error: Exception) -> Response:
+        return respond(problem("Problem", "Something went wrong", 500, "The error is in the log under the trace id."))
+
+    app.add_exception_handler(Problem, told)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, unexpected)
+
+
+def _field_error(error: dict[str, Any]) -> dict[str, Any]:
+    """One pydantic error as field path and sentence, with the nearest known name where a field is unknown."""
+    path = ""
+    for part in error["loc"]:
+        if part in ("body", "query", "path", "header"):
+            continue
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    message = str(error["msg"])
+    if error["type"] == "extra_forbidden":
+        message = "unknown field"
+        known = (error.get("ctx") or {}).get("known")
+        if known:
+            message = unknown_name(str(error["loc"][-1]), known)
+    return {"field": path or "body", "message": message}
+
+
+def unknown_name(name: str, known: Sequence[str]) -> str:
+    """A sentence about an unknown field that names the nearest known one."""
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f"unknown field; did you mean {near[0]!r}?"
+    return f"unknown field; known are {', '.join(sorted(known))}"

@@ -1,0 +1,7 @@
+"""Alembic's environment, the same for every service."""
+
+from alembic import context
+
+from shared import migrations
+
+migrations.run(context, context.config)

@@ -1,0 +1,150 @@
+"""Facts leave through the outbox: written in the transaction that made them true."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import msgspec
+from sqlalchemy import insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import clock, telemetry
+from shared.contracts import MESSAGE_BYTES, Fact, Message, partition_of, subject
+from shared.contracts.wire import join
+from shared.tables import outbox, outbox_numbers
+
+_encoder = msgspec.json.Encoder()
+_KEY = "marquee"
+
+
+@dataclass
+class Effects:
+    """What a transaction does besides its rows: facts told, callbacks after its commit."""
+
+    producer: str
+    told: list[tuple[Fact, int]] = field(default_factory=list)
+    after_commit: list[Callable[[], object]] = field(default_factory=list)
+    written: int = 0
+    catching_up: bool = False
+
+    def mark(self) -> tuple[int, int]:
+        """Where a savepoint begins."""
+        return len(self.told), len(self.after_commit)
+
+    def rollback(self, mark: tuple[int, int]) -> None:
+        """Forget what was told since the mark."""
+        del self.told[mark[0] :]
+        del self.after_commit[mark[1] :]
+
+
+def begin(session: AsyncSession, producer: str) -> Effects:
+    """Open the effects of a new transaction."""
+    effects_ = Effects(producer)
+    session.info[_KEY] = effects_
+    return effects_
+
+
+def effects(session: AsyncSession) -> Effects:
+    """The effects of this transaction."""
+    found: Effects = session.info[_KEY]
+    return found
+
+
+def tell(session: AsyncSession, fact: Fact, *, part: int | None = None) -> None:
+    """Tell a fact with this transaction.
+
+    Its partition is the profile's, or the fact's own `part`, or 0 for things, unless `part` says otherwise.
+    """
+    if part is None:
+        if fact.stream == "THINGS":
+            part = 0
+        elif (profile_id := getattr(fact, "profile_id", None)) is not None:
+            part = partition_of(profile_id)
+        else:
+            part = int(getattr(fact, "part"))  # noqa: B009 - a fact without a partition is a mistake that must show
+    effects(session).told.append((fact, part))
+
+
+def messages(told: Iterable[tuple[Fact, int]]) -> list[tuple[str, int, str, list[bytes]]]:
+    """Told facts as (stream, part, kind, encoded items): order kept per partition, neighbours of one kind together."""
+    lanes: dict[tuple[str, int], list[Fact]] = {}
+    for fact, part in told:
+        lanes.setdefault((fact.stream, part), []).append(fact)
+    finished: list[tuple[str, int, str, list[bytes]]] = []
+    for (stream, part), facts in sorted(lanes.items(), key=lambda lane: lane[0]):
+        for kind, run in groupby(facts, key=lambda fact: fact.kind):
+            items: list[bytes] = []
+            size = 0
+            for fact in run:
+                item = _encoder.encode(fact)
+                if items and size + len(item) > MESSAGE_BYTES:
+                    finished.append((stream, part, kind, items))
+                    items, size = [], 0
+                items.append(item)
+                size += len(item) + 1
+            finished.append((stream, part, kind, items))
+    return finished
+
+
+async def write(session: AsyncSession) -> None:
+    """Turn what was told into finished, numbered messages. The last thing before the commit: it holds row locks."""
+    effects_ = effects(session)
+    if not effects_.told:
+        return
+    pending = messages(effects_.told)
+    counts: dict[tuple[str, int], int] = {}
+    for stream, part, _, _ in pending:
+        counts[stream, part] = counts.get((stream, part), 0) + 1
+    # Sorted, so that two transactions lock the counters in the same order.
+    statement = upsert(outbox_numbers).values(
+        [{"stream": stream, "part": part, "n": count} for (stream, part), count in sorted(counts.items())]
+    )
+    statement = statement.on_conflict_do_update(
+        index_elements=["stream", "part"], set_={"n": outbox_numbers.c.n + statement.excluded.n}
+    )
+    rows = await session.execute(
+        statement.returning(outbox_numbers.c.stream, outbox_numbers.c.part, outbox_numbers.c.n)
+    )
+    next_n = {(stream, part): n - counts[stream, part] + 1 for stream, part, n in rows}
+    at = clock.now()
+    trace = telemetry.trace.get()
+    values = []
+    for stream, part, kind, items in pending:
+        n = next_n[stream, part]
+        next_n[stream, part] = n + 1
+        message_id = uuid.uuid4().hex
+        message = Message(
+            id=message_id,
+            producer=effects_.producer,
+            part=part,
+            n=n,
+            at=at,
+            trace=trace,
+            kind=kind,
+            items=msgspec.Raw(join(items)),
+        )
+        values.append(
+            {
+                "stream": stream,
+                "part": part,
+                "n": n,
+                "message_id": message_id,
+                "subject": subject(kind, stream, part),
+                "payload": _encoder.encode(message),
+                "at": at,
+            }
+        )
+    await session.execute(insert(outbox), values)
+    effects_.written = len(values)
+    effects_.told.clear()
+
+
+async def numbers(session: AsyncSession, stream: str) -> dict[int, int]:
+    """Last number given out in each partition, as seen by this transaction."""
+    query = select(outbox_numbers.c.part, outbox_numbers.c.n).where(outbox_numbers.c.stream == stream)
+    rows = await session.execute(query)
+    return {part: n for part, n in rows}

@@ -1,0 +1,54 @@
+"""Settings of one process, read from the environment."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What every process needs. A service subclasses it for its own options (prefix `MARQUEE_`)."""
+
+    model_config = SettingsConfigDict(env_prefix="MARQUEE_", extra="ignore", populate_by_name=True)
+
+    database_url: str = Field(validation_alias="DATABASE_URL")
+    """`postgresql://user:password@host:port/database`, the one database of this service."""
+    nats_url: str = Field(validation_alias="NATS_URL")
+    """`nats://user:password@host:port`, several separated by commas."""
+    nats_monitor_url: str = Field(validation_alias="NATS_MONITOR_URL")
+    """`http://host:port` of the NATS monitoring page, read once at the start."""
+    host: str = Field("127.0.0.1", validation_alias="HOST")
+    port: int = Field(8000, validation_alias="PORT")
+    log_level: str = Field("INFO", validation_alias="LOG_LEVEL")
+    secret: SecretStr = SecretStr("")
+    """The installation's root secret, at least 32 characters; every signing key is derived from it."""
+    public_url: str = "http://127.0.0.1:8080"
+    """The address front-ends and mail readers reach the gateway by."""
+    partitions: int = 16
+    """Must be what the installation began with; kept here so that a mismatch is noticed at the start."""
+    pool_size: int = 10
+    """Database connections of this process (as many again may be opened for a short while)."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _asyncpg(cls, url: str) -> str:
+        """Accept the usual spellings of a PostgreSQL address."""
+        scheme, separator, rest = url.partition("://")
+        if not separator or scheme not in {"postgres", "postgresql", "postgresql+asyncpg"}:
+            raise ValueError("DATABASE_URL must look like postgresql://user:password@host:port/database")
+        return f"postgresql+asyncpg://{rest}"
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr) -> SecretStr:
+        if len(secret.get_secret_value()) < 32:
+            raise ValueError("MARQUEE_SECRET must have at least 32 characters")
+        return secret
+
+    def key(self, purpose: str) -> bytes:
+        """A 32-byte key for one purpose, derived from the root secret (HKDF-Expand of RFC 5869, one block)."""
+        root = hashlib.sha256(self.secret.get_secret_value().encode()).digest()
+        return hmac.new(root, purpose.encode() + b"\x01", hashlib.sha256).digest()
