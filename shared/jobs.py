@@ -119,17 +119,9 @@ async def step(database: Database, kinds: dict[str, Job]) -> bool:
         if job_id is None or is_outage(error):
             raise
         log.exception("a job's step failed", job=job_id)
+        why = f"{type(error).__name__}: {error}"[:2000]
+        this = update(jobs).where(jobs.c.id == job_id)
         async with database.transaction() as session:
-            await session.execute(
-                update(jobs)
-                .where(jobs.c.id == job_id)
-                .values(
-                    attempts=jobs.c.attempts + 1,
-                    error=f"{type(error).__name__}: {error}"[:2000],
-                    updated_at=clock.now(),
-                )
-            )
-            await session.execute(
-                update(jobs).where(jobs.c.id == job_id, jobs.c.attempts >= ATTEMPTS).values(state="failed")
-            )
+            await session.execute(this.values(attempts=jobs.c.attempts + 1, error=why, updated_at=clock.now()))
+            await session.execute(this.where(jobs.c.attempts >= ATTEMPTS).values(state="failed"))
     return True

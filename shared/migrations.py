@@ -96,10 +96,7 @@ def _with(name: str, url: str, what: str, message: str) -> None:
         elif what == "check":
             command.check(settings)
         else:
-            branch = {"head": f"{name}@head"} if heads(name) & _own(name) else {"head": "base", "branch_label": name}
-            command.revision(
-                settings, message, autogenerate=True, version_path=str(_folder(name)), splice=True, **branch
-            )
+            command.revision(settings, message, autogenerate=True, head=f"{name}@head", version_path=str(_folder(name)))
 
     async def connected() -> None:
         engine = create_async_engine(url, poolclass=NullPool)
@@ -108,10 +105,6 @@ def _with(name: str, url: str, what: str, message: str) -> None:
         await engine.dispose()
 
     asyncio.run(connected())
-
-
-def _own(name: str) -> frozenset[str]:
-    return frozenset(head for head in heads(name) if head.startswith(name))
 
 
 def upgrade(name: str, url: str) -> None:

@@ -118,8 +118,8 @@ async def _replay(session: Session, house: House, row: Any) -> None:
         raise StillFails(f"it cannot be decoded: {error}") from error
     if not items:
         raise StillFails(f"nobody here listens to {row.kind}")
-    for item, error in await apply.salvage(session, row.kind, items):
-        raise StillFails(f"{error} ({item})"[:2000])
+    for item, why in await apply.salvage(session, row.kind, items):
+        raise StillFails(f"{why} ({item})"[:2000])
 
 
 def _shown(row: Any) -> DeadLetter:

@@ -147,4 +147,4 @@ async def numbers(session: AsyncSession, stream: str) -> dict[int, int]:
     """Last number given out in each partition, as seen by this transaction."""
     query = select(outbox_numbers.c.part, outbox_numbers.c.n).where(outbox_numbers.c.stream == stream)
     rows = await session.execute(query)
-    return {part: n for part, n in rows}
+    return {row.part: row.n for row in rows}

@@ -400,7 +400,7 @@ async def _load_positions(session: AsyncSession, stream: str, created: str, part
     rows = await session.execute(
         select(positions.c.part, positions.c.sequence).where(positions.c.stream == stream, positions.c.part.in_(parts))
     )
-    return {part: sequence for part, sequence in rows}
+    return {row.part: row.sequence for row in rows}
 
 
 async def _load_numbers(session: AsyncSession, stream: str) -> dict[tuple[str, int], int]:

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from prometheus_client import Counter, Gauge
-from sqlalchemy import Row, delete, select
+from sqlalchemy import delete, select
 
 from shared.bus import Bus
 from shared.database import Database, Locks
@@ -58,7 +58,7 @@ class Relay:
                 raise result
         return True
 
-    async def _lane(self, rows: Sequence[Row[Any]], sent: list[int]) -> None:
+    async def _lane(self, rows: Sequence[Any], sent: list[int]) -> None:
         for row in rows:
             await self.bus.publish(row.stream, row.subject, row.payload, message_id=row.message_id)
             SENT.labels(row.stream).inc()
