@@ -41,7 +41,7 @@ def config(name: str) -> Config:
     settings = Config()
     settings.set_main_option("script_location", str(HERE / "kernel_migrations"))
     settings.set_main_option("path_separator", "newline")
-    folders = [str(HERE / "kernel_migrations"), str(_folder(name))]
+    folders = [str(HERE / "kernel_migrations" / "versions"), str(_folder(name))]
     settings.set_main_option("version_locations", "\n".join(folders).replace("%", "%%"))
     settings.attributes["service"] = name
     return settings

@@ -55,9 +55,15 @@ class Bus:
         """Connect and make sure that the server keeps what it acknowledges, and that the streams exist."""
         await self._check_server()
 
-        async def noted(what: str, error: Exception | None = None) -> None:
-            # Callbacks only take notes: one that raises leaves nats-py reconnecting for ever.
-            log.warning(what, error=str(error) if error else None)
+        # Callbacks only take notes: one that raises leaves nats-py reconnecting for ever.
+        async def errored(error: Exception) -> None:
+            log.warning("bus error", error=repr(error))
+
+        async def disconnected() -> None:
+            log.warning("bus disconnected")
+
+        async def reconnected() -> None:
+            log.info("bus connected again")
 
         async def closed() -> None:
             self.closed.set()
@@ -72,9 +78,9 @@ class Bus:
             ping_interval=5,
             max_outstanding_pings=2,
             pending_size=64 * 1024 * 1024,
-            error_cb=lambda error: noted("bus error", error),
-            disconnected_cb=lambda: noted("bus disconnected"),
-            reconnected_cb=lambda: noted("bus connected again"),
+            error_cb=errored,
+            disconnected_cb=disconnected,
+            reconnected_cb=reconnected,
             closed_cb=closed,
         )
         self._js = self._client.jetstream(timeout=5)
