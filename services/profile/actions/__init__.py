@@ -1,0 +1,1 @@
+"""What profile can do; one function is one transaction."""

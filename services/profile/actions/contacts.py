@@ -1,0 +1,39 @@
+"""Where viewers are reached, told only to who must send at this moment."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.profile.rules import contacts as rules
+from services.profile.rules import traits as trait_rules
+from services.profile.store import identities
+from shared.contracts import Contact, ContactsAnswered, ContactsAsked
+from shared.errors import Invalid
+
+MOST = 500
+
+
+async def contacts(session: AsyncSession, asked: ContactsAsked) -> ContactsAnswered:
+    """Addresses of those who have one for the channel and have not withdrawn; for each other id the reason.
+
+    Who said nothing about consent may be reached; `rules.contacts.consent` says how he withdraws. The traits for
+    rendering hold no contact data. Raises Invalid for more than 500 ids.
+    """
+    if len(asked.profile_ids) > MOST:
+        raise Invalid(f"at most {MOST} profiles at a time", field="profile_ids")
+    found: list[Contact] = []
+    refused: dict[int, str] = {}
+    for profile_id, held in (await identities.of(session, set(asked.profile_ids))).items():
+        said = [trait_rules.read(one.traits) for one in held]
+        whole = trait_rules.whole(said)
+        values = {name: trait.value for name, trait in trait_rules.view(said).items()}
+        address = rules.address(values, asked.channel)
+        if not held:
+            refused[profile_id] = "unknown_profile"
+        elif address is None:
+            refused[profile_id] = "no_address"
+        elif not rules.allowed(whole.consent, asked.channel, asked.purpose):
+            refused[profile_id] = "no_consent"
+        else:
+            found.append(Contact(profile_id=profile_id, address=address, traits=whole.traits))
+    return ContactsAnswered(contacts=found, refused=refused)

@@ -1,0 +1,186 @@
+"""Taking in what front-ends sent: who was it, is it new, what does it change, and who must be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.profile.rules import events as event_rules
+from services.profile.rules import identities as identity_rules
+from services.profile.rules import traits as trait_rules
+from services.profile.rules.events import Call
+from services.profile.rules.identities import USER, Plan
+from services.profile.store import events, identities
+from services.profile.store.identities import Seen
+from shared import clock
+from shared.contracts import EventReceived, IdentityLinked, ProfileUpdated
+from shared.outbox import tell
+
+ATTEMPTS = 5
+
+_encoder = msgspec.json.Encoder()
+
+
+class _Overtaken(Exception):
+    """Somebody else linked one of these identities between our look and our write."""
+
+
+class Contended(Exception):
+    """These identities were taken by others again and again; nothing is wrong with the events, try later."""
+
+    outage = True
+
+
+async def absorb(session: AsyncSession, items: list[EventReceived]) -> None:
+    """Record a batch of tracking calls, each message once, and tell what became of them.
+
+    Every event is written with its immutable origin and its profile. Raises Malformed for a call without an identity
+    or a name (the reader then finds the culprit), Contended when others were faster five times.
+    """
+    batch = _once(map(event_rules.read, items))
+    await events.open_months(session, {events.month(call.time) for call in batch})
+    batch, plan = await _settle(session, batch)
+    repeats = await events.record(session, [_line(call, owner) for call, owner in zip(batch, plan.owners, strict=True)])
+    fresh = [(call, owner) for n, (call, owner) in enumerate(zip(batch, plan.owners, strict=True)) if n not in repeats]
+    if fresh:
+        await identities.count(session, _seen(call for call, _ in fresh))
+    for origin, profile_id in plan.linked.items():
+        namespace, value = identity_rules.parts(origin)
+        tell(session, IdentityLinked(profile_id=profile_id, namespace=namespace, value=value))
+    await _update(session, fresh, plan.created)
+    for call, owner in fresh:
+        if call.event is not None:
+            tell(session, event_rules.recorded(call, call.event, owner))
+
+
+async def _settle(session: AsyncSession, batch: list[Call]) -> tuple[list[Call], Plan]:
+    """The calls and the profile of each, with every identity they name linked and locked.
+
+    Known identities are locked in order and new ones inserted in order, so two processes that meet wait for each other
+    instead of deciding twice (test_two_processes_meet). Who was overtaken looks again.
+    """
+    for _ in range(ATTEMPTS):
+        keys = sorted({key for call in batch for key in call.claim.keys})
+        known = await identities.lock(session, keys)
+        if len(known) == len(keys):
+            return batch, identity_rules.resolve([call.claim for call in batch], known, set())
+        # A message sent again with other ids must not link those; only strangers are looked up, which keeps it cheap.
+        strangers = [call for call in batch if any(key not in known for key in call.claim.keys)]
+        repeated = await events.recorded(session, map(_key, strangers))
+        batch = [call for call in batch if _key(call) not in repeated]
+        try:
+            async with session.begin_nested():
+                return batch, await _link(session, batch, known)
+        except _Overtaken:
+            continue
+    raise Contended(f"identities of {len(batch)} events")
+
+
+async def _link(session: AsyncSession, batch: Sequence[Call], known: Mapping[str, int]) -> Plan:
+    """Resolve, make the profiles that are missing and link the new identities; raises _Overtaken."""
+    claims = [call.claim for call in batch]
+    candidates = identity_rules.candidates(claims, known)
+    users = await identities.holding(session, candidates, USER) if candidates else {}
+    plan = identity_rules.resolve(claims, known, set(users))
+    if plan.fresh:
+        plan = plan.settled(await identities.create(session, plan.fresh, clock.now()))
+    if await identities.link(session, plan.linked, _first_times(batch)) < len(plan.linked):
+        raise _Overtaken
+    if plan.joined:
+        await identities.lock_profiles(session, plan.joined)
+        if any(count > 1 for count in (await identities.holding(session, plan.joined, USER)).values()):
+            raise _Overtaken
+    return plan
+
+
+async def _update(session: AsyncSession, fresh: Iterable[tuple[Call, int]], created: Iterable[int]) -> None:
+    """Take in the traits these calls give; tell each new or changed profile once, whole."""
+    given: dict[int, dict[str, list[trait_rules.Given]]] = {}
+    for call, owner in fresh:
+        if call.traits:
+            given.setdefault(owner, {}).setdefault(call.claim.origin, []).append((call.time, call.traits))
+    wholes: dict[int, trait_rules.Whole] = {}
+    said: dict[str, str] = {}
+    if given:
+        await identities.lock_profiles(session, given)
+        for profile_id, held in (await identities.of(session, given)).items():
+            before = {one.origin: trait_rules.read(one.traits) for one in held}
+            after = {
+                origin: trait_rules.absorb(traits, given[profile_id].get(origin, ()))
+                for origin, traits in before.items()
+            }
+            said |= {origin: trait_rules.write(traits) for origin, traits in after.items() if traits != before[origin]}
+            whole = trait_rules.whole(after.values())
+            if whole != trait_rules.whole(before.values()):
+                wholes[profile_id] = whole
+    if said:
+        await identities.say(session, said)
+    versions = dict.fromkeys(created, 1)
+    if changed := wholes.keys() - versions.keys():
+        versions |= await identities.bump(session, changed)
+    for profile_id, version in versions.items():
+        tell(session, told(profile_id, version, wholes.get(profile_id, trait_rules.NOTHING)))
+
+
+def told(profile_id: int, version: int, whole: trait_rules.Whole) -> ProfileUpdated:
+    """The fact of a profile's present state."""
+    return ProfileUpdated(
+        profile_id=profile_id,
+        version=version,
+        traits=whole.traits,
+        since=whole.since,
+        has=whole.has,
+        consent=whole.consent,
+    )
+
+
+def _key(call: Call) -> tuple[str, events.Month]:
+    """What a message is known by: its id, within the storage month of its time."""
+    return call.message_id, events.month(call.time)
+
+
+def _once(calls: Iterable[Call]) -> list[Call]:
+    """The calls in order, each message once: the first that carries its id."""
+    first: dict[tuple[str, events.Month], Call] = {}
+    for call in calls:
+        first.setdefault(_key(call), call)
+    return list(first.values())
+
+
+def _line(call: Call, owner: int) -> events.Line:
+    return events.Line(
+        time=call.time,
+        profile_id=owner,
+        message_id=call.message_id,
+        origin=call.claim.origin,
+        type=call.item.type,
+        event=call.event,
+        received_at=call.item.received_at,
+        source=call.item.source,
+        properties=_encoder.encode(call.properties).decode(),
+        context=_encoder.encode(event_rules.context(call.item)).decode(),
+    )
+
+
+def _first_times(batch: Iterable[Call]) -> dict[str, datetime]:
+    """Earliest event time each identity is named at."""
+    first: dict[str, datetime] = {}
+    for call in batch:
+        for key in call.claim.keys:
+            first[key] = min(first.get(key, call.time), call.time)
+    return first
+
+
+def _seen(calls: Iterable[Call]) -> list[Seen]:
+    """How these calls move the counters of their origins, by origin."""
+    moved: dict[str, Seen] = {}
+    for call in calls:
+        one = int(call.event is not None)
+        old = moved.get(call.claim.origin) or Seen(call.claim.origin, 0, call.time, call.time)
+        moved[call.claim.origin] = Seen(
+            old.origin, old.events + one, min(old.first, call.time), max(old.last, call.time)
+        )
+    return [moved[origin] for origin in sorted(moved)]

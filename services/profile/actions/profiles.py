@@ -1,0 +1,163 @@
+"""Looking viewers up: one, many, and what one did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.profile.rules import contacts
+from services.profile.rules import events as event_rules
+from services.profile.rules import identities as rules
+from services.profile.rules import traits as trait_rules
+from services.profile.schemas import Identity, Profile, TimelineEvent
+from services.profile.store import events, identities
+from services.profile.store.identities import Held
+from shared import pages
+from shared.contracts import ResolveAnswered, ResolveAsked
+from shared.errors import Invalid, NotFound
+from shared.pages import Page, PageAsked
+
+REFS = "a ref is a profile id like 17, or namespace:value like user_id:u1 or anonymous_id:a1"
+
+
+class UnknownProfile(NotFound):
+    """There is no such profile"""
+
+
+async def resolve(session: AsyncSession, asked: ResolveAsked) -> ResolveAnswered:
+    """The profiles of those refs that are known."""
+    refs = {ref: rules.reference(ref) for ref in asked.refs}
+    owners = await identities.owners(session, [origin for origin in refs.values() if isinstance(origin, str)])
+    ids = await identities.versions(session, [one for one in refs.values() if isinstance(one, int)])
+    found = {ref: owners.get(one) if isinstance(one, str) else one for ref, one in refs.items()}
+    return ResolveAnswered(
+        profile_ids={
+            ref: profile_id
+            for ref, profile_id in found.items()
+            if profile_id is not None and (isinstance(refs[ref], str) or profile_id in ids)
+        }
+    )
+
+
+async def by_ref(session: AsyncSession, ref: str, *, unmasked: bool) -> Profile:
+    """One profile. Raises UnknownProfile."""
+    profile_id = await _id(session, ref)
+    return (await _profiles(session, await identities.versions(session, [profile_id]), unmasked=unmasked))[0]
+
+
+async def page(session: AsyncSession, asked: PageAsked, *, q: str | None, unmasked: bool) -> Page[Profile]:
+    """Profiles, the newest first; with `q` those that have exactly this id, in any namespace."""
+    if q is not None:
+        refs = [q, *(rules.origin(namespace, q) for namespace in rules.NAMESPACES)]
+        found = set((await resolve(session, ResolveAsked(refs=refs))).profile_ids.values())
+        return Page(items=await _profiles(session, await identities.versions(session, found), unmasked=unmasked))
+    before = (asked.after or {}).get("before")
+    if before is not None and not isinstance(before, int):
+        raise Invalid("the cursor is not one of ours: begin again without it", field="cursor")
+    versions = await identities.newest(session, before=before, limit=asked.limit + 1)
+    shown = dict(list(versions.items())[: asked.limit])
+    return Page(
+        items=await _profiles(session, shown, unmasked=unmasked),
+        next=pages.encode({"before": min(shown)}) if len(versions) > len(shown) else None,
+    )
+
+
+async def timeline(
+    session: AsyncSession,
+    ref: str,
+    asked: PageAsked,
+    *,
+    event: str | None,
+    after: datetime | None,
+    before: datetime | None,
+    unmasked: bool,
+) -> Page[TimelineEvent]:
+    """What a viewer did at `after` ≤ time < `before`, the newest first. Raises UnknownProfile."""
+    profile_id = await _id(session, ref)
+    rows = await events.timeline(
+        session,
+        profile_id,
+        limit=asked.limit + 1,
+        event=event,
+        after=after,
+        before=before,
+        cursor=_position(asked.after),
+    )
+    shown = rows[: asked.limit]
+    return Page(
+        items=[
+            TimelineEvent(
+                event_id=row.message_id,
+                type=row.type,
+                event=row.event,
+                time=row.time,
+                received_at=row.received_at,
+                history=event_rules.is_history(row.time, row.received_at),
+                origin=row.origin,
+                source=row.source,
+                properties=row.properties if unmasked else contacts.masked(row.properties),
+                context=row.context if unmasked else contacts.masked(row.context),
+            )
+            for row in shown
+        ],
+        next=_cursor(shown[-1]) if len(rows) > len(shown) else None,
+    )
+
+
+def _cursor(row: Any) -> str:
+    return pages.encode({"time": row.time.isoformat(), "id": row.id})
+
+
+def _position(after: Mapping[str, Any] | None) -> tuple[datetime, int] | None:
+    if after is None:
+        return None
+    try:
+        return datetime.fromisoformat(after["time"]), int(after["id"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Invalid("the cursor is not one of ours: begin again without it", field="cursor") from error
+
+
+async def _id(session: AsyncSession, ref: str) -> int:
+    if rules.reference(ref) is None:
+        raise UnknownProfile(f"{ref!r} is not a ref: {REFS}")
+    found = (await resolve(session, ResolveAsked(refs=[ref]))).profile_ids
+    if ref not in found:
+        raise UnknownProfile(f"nobody is known as {ref!r}; {REFS}")
+    return found[ref]
+
+
+async def _profiles(session: AsyncSession, versions: Mapping[int, int], *, unmasked: bool) -> list[Profile]:
+    """Profiles in full, in the order given."""
+    held = await identities.of(session, versions)
+    return [
+        _profile(profile_id, version, held[profile_id], unmasked=unmasked) for profile_id, version in versions.items()
+    ]
+
+
+def _profile(profile_id: int, version: int, held: list[Held], *, unmasked: bool) -> Profile:
+    traits = trait_rules.view(trait_rules.read(one.traits) for one in held)
+    values = {name: trait.value for name, trait in traits.items()}
+    return Profile(
+        profile_id=profile_id,
+        version=version,
+        identities=[
+            Identity(
+                namespace=rules.parts(one.origin)[0],
+                value=rules.parts(one.origin)[1],
+                events=one.events,
+                first_seen=one.first_seen,
+                last_seen=one.last_seen,
+            )
+            for one in held
+        ],
+        traits=values if unmasked else contacts.masked(values),
+        since={name: trait.since for name, trait in traits.items()},
+        has=contacts.channels(values),
+        consent=contacts.consent(values),
+        first_seen=min(one.first_seen for one in held),
+        last_seen=max(one.last_seen for one in held),
+        events=sum(one.events for one in held),
+    )

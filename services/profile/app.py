@@ -1,0 +1,26 @@
+"""Profile's wiring."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from services.profile.listeners import ANSWERS, LISTENERS, SNAPSHOTS
+from services.profile.routes import router
+from services.profile.tables import metadata
+from shared.app import Service, create_app
+from shared.settings import Settings
+
+SERVICE = Service(
+    name="profile",
+    title="Profile: who every viewer is and what he did",
+    tables=metadata,
+    routes=(router,),
+    listeners=LISTENERS,
+    answers=ANSWERS,
+    snapshots=SNAPSHOTS,
+)
+
+
+def create(settings: Settings) -> FastAPI:
+    """The app of this process."""
+    return create_app(SERVICE, settings)

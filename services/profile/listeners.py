@@ -1,0 +1,26 @@
+"""Door: what profile hears, what it answers, and the snapshots it offers."""
+
+from __future__ import annotations
+
+from services.profile.actions import contacts, events, profiles, snapshots
+from shared.answers import Answers
+from shared.catchup import Offers
+from shared.contracts import (
+    ContactsAsked,
+    EventReceived,
+    EventRecorded,
+    IdentityLinked,
+    ProfileUpdated,
+    ResolveAsked,
+)
+from shared.reader import On
+
+LISTENERS = (On(EventReceived, events.absorb),)
+
+ANSWERS = (Answers(ContactsAsked, contacts.contacts), Answers(ResolveAsked, profiles.resolve))
+
+SNAPSHOTS = (
+    Offers(IdentityLinked, snapshots.links),
+    Offers(ProfileUpdated, snapshots.profiles),
+    Offers(EventRecorded, snapshots.recorded),
+)

@@ -1,0 +1,56 @@
+"""Door: viewers over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from pydantic import AwareDatetime
+
+from services.profile.actions import profiles
+from services.profile.schemas import Profile, TimelineEvent
+from shared.caller import Caller, CallerDep, allow
+from shared.database import Session
+from shared.pages import Page, PageDep
+
+router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
+
+Ref = Annotated[str, Path(description="A profile id, or namespace:value like user_id:u1 or anonymous_id:a1")]
+
+
+def _unmasked(caller: Caller) -> bool:
+    return caller.role == "admin"
+
+
+@router.get("", dependencies=[allow("profile:read")])
+async def page(
+    session: Session,
+    asked: PageDep,
+    caller: CallerDep,
+    q: Annotated[str | None, Query(description="Exactly this id: a profile id, a value, or namespace:value")] = None,
+) -> Page[Profile]:
+    """Viewers, the newest first."""
+    return await profiles.page(session, asked, q=q, unmasked=_unmasked(caller))
+
+
+# An id may hold slashes, so a ref is a path; the timeline comes first, since the other would swallow it.
+@router.get("/{ref:path}/events", dependencies=[allow("profile:read")])
+async def timeline(
+    session: Session,
+    ref: Ref,
+    asked: PageDep,
+    caller: CallerDep,
+    event: Annotated[str | None, Query(description="Only events of this name")] = None,
+    after: Annotated[AwareDatetime | None, Query(description="At this time or later")] = None,
+    before: Annotated[AwareDatetime | None, Query(description="Before this time")] = None,
+) -> Page[TimelineEvent]:
+    """What a viewer did, the newest first."""
+    return await profiles.timeline(
+        session, ref, asked, event=event, after=after, before=before, unmasked=_unmasked(caller)
+    )
+
+
+@router.get("/{ref:path}", dependencies=[allow("profile:read")])
+async def by_ref(session: Session, ref: Ref, caller: CallerDep) -> Profile:
+    """One viewer: his identities, his traits and since when, when he was seen."""
+    return await profiles.by_ref(session, ref, unmasked=_unmasked(caller))

@@ -1,0 +1,1 @@
+"""Pure decisions of profile: who it is, which trait wins, what is contact data."""

@@ -1,0 +1,107 @@
+"""What a tracking call means: its event name, its viewer, its properties and the traits it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from services.profile.rules import contacts
+from services.profile.rules.identities import ANONYMOUS, USER, Claim, origin
+from shared.contracts import EventReceived, EventRecorded
+
+HISTORY = timedelta(hours=24)
+"""An event older than this on arrival triggers nothing."""
+
+_VIEWS = {"page": "Page Viewed", "screen": "Screen Viewed"}
+
+
+class Malformed(ValueError):
+    """A call that can never be recorded; the message says why."""
+
+
+class Call(NamedTuple):
+    """A tracking call, ready to be recorded. `event` is None for calls that are no events (identify, group, alias)."""
+
+    message_id: str
+    time: datetime
+    claim: Claim
+    event: str | None
+    properties: dict[str, Any]
+    traits: Mapping[str, Any]
+    item: EventReceived
+
+
+def read(item: EventReceived) -> Call:
+    """The meaning of a call. Raises Malformed when it can never be recorded."""
+    return Call(
+        item.message_id, item.time.astimezone(UTC), claim(item), name(item), properties(item), traits(item), item
+    )
+
+
+def claim(item: EventReceived) -> Claim:
+    """The identities a call speaks of. `alias` says that its `previous_id`, an anonymous id, is this user.
+
+    Raises Malformed when there is none.
+    """
+    user = origin(USER, item.user_id) if item.user_id else None
+    others = [origin(ANONYMOUS, item.anonymous_id)] if item.anonymous_id else []
+    if item.type == "alias":
+        if user is None or not item.previous_id:
+            raise Malformed("an alias needs previous_id and user_id")
+        others.insert(0, origin(ANONYMOUS, item.previous_id))
+    if user is None and not others:
+        raise Malformed("neither user_id nor anonymous_id")
+    return Claim(user, tuple(others))
+
+
+def name(item: EventReceived) -> str | None:
+    """The event's name; None for calls that are no events. Raises Malformed for a track call without one."""
+    if item.type == "track":
+        if not item.event:
+            raise Malformed("a track call without an event name")
+        return item.event
+    return _VIEWS.get(item.type)
+
+
+def properties(item: EventReceived) -> dict[str, Any]:
+    """The properties to record: a page keeps its name, a group its id and traits; traits of viewers are not here."""
+    if item.type in _VIEWS and item.event:
+        return {"name": item.event, **item.properties}
+    if item.type == "group":
+        return {"group_id": item.group_id, "traits": item.traits}
+    return item.properties
+
+
+def traits(item: EventReceived) -> Mapping[str, Any]:
+    """The traits a call gives its viewer: those of an identify, and `context.traits` of any call."""
+    said = item.context.get("traits")
+    given = said if isinstance(said, dict) else {}
+    return {**given, **item.traits} if item.type == "identify" else given
+
+
+def context(item: EventReceived) -> dict[str, Any]:
+    """The context to record: without the traits, which are kept with the identity."""
+    if "traits" not in item.context:
+        return item.context
+    return {name: value for name, value in item.context.items() if name != "traits"}
+
+
+def is_history(time: datetime, received_at: datetime) -> bool:
+    """Whether an event was older than 24 hours on arrival."""
+    return received_at - time > HISTORY
+
+
+def recorded(call: Call, event: str, profile_id: int) -> EventRecorded:
+    """The fact of a recorded event, without the contact data in its properties."""
+    received_at = call.item.received_at
+    return EventRecorded(
+        event_id=call.message_id,
+        origin=call.claim.origin,
+        profile_id=profile_id,
+        event=event,
+        time=call.time,
+        received_at=received_at,
+        history=is_history(call.time, received_at),
+        properties=contacts.scrubbed(call.properties),
+    )

@@ -1,0 +1,50 @@
+"""Shapes at profile's HTTP door."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from shared.schemas import Output
+
+
+class Identity(Output):
+    """One id of a viewer, and what came with it."""
+
+    namespace: str
+    value: str
+    events: int
+    first_seen: datetime
+    last_seen: datetime
+
+
+class Profile(Output):
+    """A viewer. Contact data is masked unless the caller is an admin."""
+
+    profile_id: int
+    version: int
+    identities: list[Identity]
+    traits: dict[str, Any]
+    since: dict[str, datetime] = Field(description="Since when each trait has its value")
+    has: list[str] = Field(description="Channels there is an address for")
+    consent: dict[str, bool] = Field(description="What he said about channels and purposes; * is everything")
+    first_seen: datetime
+    last_seen: datetime
+    events: int
+
+
+class TimelineEvent(Output):
+    """One tracking call of a viewer; `event` is absent for identify, group and alias."""
+
+    event_id: str
+    type: str
+    event: str | None
+    time: datetime
+    received_at: datetime
+    history: bool = Field(description="Older than 24 hours on arrival: it counted by its time and triggered nothing")
+    origin: str = Field(description="The identity it came with")
+    source: str
+    properties: dict[str, Any]
+    context: dict[str, Any]

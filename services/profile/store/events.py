@@ -1,0 +1,180 @@
+"""The timeline: every tracking call, in one storage partition per month of its own time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Row, Text, bindparam, func, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.profile.tables import events
+from shared.tables import TIME
+
+Month = tuple[int, int]
+"""A storage partition: year and month (UTC), or `OLDER`."""
+
+FIRST_MONTH: Month = (2010, 1)
+"""Events before this month share one partition, so that senseless clocks cannot make thousands of them."""
+
+OLDER: Month = (0, 0)
+
+
+class Line(NamedTuple):
+    """One row of the timeline; properties and context are JSON."""
+
+    time: datetime
+    profile_id: int
+    message_id: str
+    origin: str
+    type: str
+    event: str | None
+    received_at: datetime
+    source: str
+    properties: str
+    context: str
+
+
+_MISSING = text("SELECT name FROM unnest(:names) AS name WHERE to_regclass(name) IS NULL").bindparams(
+    bindparam("names", type_=ARRAY(Text))
+)
+
+_DDL_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('profile.events.months', 0))")
+
+_TIMES = ("time", "received_at")
+_COLUMNS = ", ".join(Line._fields)
+
+_RECORD = text(
+    f"""
+    WITH batch AS (
+      SELECT * FROM unnest({", ".join(f":{name}" for name in Line._fields)}) WITH ORDINALITY AS b ({_COLUMNS}, n)
+    ), fresh AS (
+      INSERT INTO events ({_COLUMNS})
+      SELECT {_COLUMNS.replace("properties, context", "properties::jsonb, context::jsonb")} FROM batch ORDER BY n
+      ON CONFLICT DO NOTHING
+      RETURNING message_id, time
+    )
+    SELECT n - 1 FROM batch LEFT JOIN fresh USING (message_id, time) WHERE fresh.message_id IS NULL
+    """  # noqa: S608 - built of the names of our own columns
+).bindparams(
+    *(
+        bindparam(name, type_=ARRAY(BigInteger if name == "profile_id" else TIME if name in _TIMES else Text))
+        for name in Line._fields
+    )
+)
+
+
+def month(time: datetime) -> Month:
+    """The storage partition of an instant (UTC)."""
+    found = (time.year, time.month)
+    return found if found >= FIRST_MONTH else OLDER
+
+
+def _name(its: Month) -> str:
+    return "events_older" if its == OLDER else f"events_{its[0]:04}_{its[1]:02}"
+
+
+def _bounds(of: Month) -> tuple[datetime | None, datetime]:
+    """First instant of a month (None: no bound) and of the one after it, in UTC."""
+    year, number = FIRST_MONTH if of == OLDER else of
+    start = datetime(year, number, 1, tzinfo=UTC)
+    if of == OLDER:
+        return None, start
+    return start, datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
+
+
+async def open_months(session: AsyncSession, months: Iterable[Month]) -> None:
+    """Make the storage partitions of these months that do not exist yet.
+
+    A table is made by itself and then attached: that lets readers and writers of other months go on.
+    """
+    names = {_name(its): its for its in months}
+    if not (await session.scalars(_MISSING, {"names": list(names)})).all():
+        return
+    await session.execute(_DDL_LOCK)
+    for name in sorted(await session.scalars(_MISSING, {"names": list(names)})):
+        start, end = _bounds(names[name])
+        low = "MINVALUE" if start is None else f"'{start.isoformat()}'"
+        for statement in (
+            f"CREATE TABLE {name} (LIKE events INCLUDING DEFAULTS INCLUDING CONSTRAINTS)",
+            f"CREATE UNIQUE INDEX {name}_message_id_key ON {name} (message_id)",
+            f"ALTER TABLE events ATTACH PARTITION {name} FOR VALUES FROM ({low}) TO ('{end.isoformat()}')",
+        ):
+            await session.execute(text(statement.replace(":", "\\:")))
+
+
+async def record(session: AsyncSession, lines: Sequence[Line]) -> set[int]:
+    """Write these lines; the indexes of those that were there already (by message id and month).
+
+    The months must be open. A message id occurs once per month in `lines`.
+    """
+    columns = zip(*lines, strict=True) if lines else ([] for _ in Line._fields)
+    values = {name: list(column) for name, column in zip(Line._fields, columns, strict=True)}
+    return set(await session.scalars(_RECORD, values))
+
+
+async def recorded(session: AsyncSession, keys: Iterable[tuple[str, Month]]) -> set[tuple[str, Month]]:
+    """Which of these (message id, month) are in the timeline."""
+    by_month: dict[Month, list[str]] = {}
+    for message_id, its in keys:
+        by_month.setdefault(its, []).append(message_id)
+    found: set[tuple[str, Month]] = set()
+    for its, message_ids in by_month.items():
+        among = events.c.message_id == func.any(bindparam(None, message_ids, type_=ARRAY(Text)))
+        rows = await session.scalars(select(events.c.message_id).where(among, *_within(its)))
+        found |= {(message_id, its) for message_id in rows}
+    return found
+
+
+def _within(its: Month) -> list[ColumnElement[bool]]:
+    start, end = _bounds(its)
+    return [events.c.time < end] if start is None else [events.c.time >= start, events.c.time < end]
+
+
+async def timeline(
+    session: AsyncSession,
+    profile_id: int,
+    *,
+    limit: int,
+    event: str | None = None,
+    after: datetime | None = None,
+    before: datetime | None = None,
+    cursor: tuple[datetime, int] | None = None,
+) -> Sequence[Row[Any]]:
+    """Calls of a profile with `after` ≤ time < `before`, the newest first; `cursor` is the last one already seen."""
+    statement = select(events).where(events.c.profile_id == profile_id)
+    if event is not None:
+        statement = statement.where(events.c.event == event)
+    if after is not None:
+        statement = statement.where(events.c.time >= after)
+    if before is not None:
+        statement = statement.where(events.c.time < before)
+    if cursor is not None:
+        # The plain bound on time is what lets Postgres leave out the months after it.
+        statement = statement.where(events.c.time <= cursor[0], tuple_(events.c.time, events.c.id) < tuple_(*cursor))
+    rows = await session.execute(statement.order_by(events.c.time.desc(), events.c.id.desc()).limit(limit))
+    return rows.all()
+
+
+async def months(session: AsyncSession) -> list[Month]:
+    """Storage months that exist, the oldest first."""
+    names = await session.scalars(
+        text(
+            "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
+            " WHERE inhparent = 'events'::regclass"
+        ).columns(relname=Text)
+    )
+    found = [OLDER if name == _name(OLDER) else (int(name[7:11]), int(name[12:14])) for name in names]
+    return sorted(found)
+
+
+async def page(
+    session: AsyncSession, its: Month, *, after: tuple[int, datetime, int] | None, limit: int
+) -> Sequence[Row[Any]]:
+    """Events of one month by profile, time and id, after that key; calls that are no events are left out."""
+    key = (events.c.profile_id, events.c.time, events.c.id)
+    statement = select(events).where(events.c.event.is_not(None), *_within(its)).order_by(*key).limit(limit)
+    if after is not None:
+        statement = statement.where(tuple_(*key) > tuple_(*after))
+    return (await session.execute(statement)).all()
