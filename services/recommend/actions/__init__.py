@@ -1,0 +1,1 @@
+"""What recommend can do; one function is one transaction."""

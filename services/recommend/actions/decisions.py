@@ -1,0 +1,148 @@
+"""Decide which creative a visitor sees, without leaving the process, and write the decisions down afterwards."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+from prometheus_client import Counter, Histogram
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.recommend import memory, rules, store
+from services.recommend.actions import viewers
+from services.recommend.memory.log import Answered, DecisionLog, Slot
+from shared import clock, tokens
+from shared.contracts import DecideAnswered, DecideAsked, Decision, DecisionMade
+from shared.database import Database
+from shared.house import House
+from shared.outbox import tell
+
+TAKEN = Counter("marquee_decisions_total", "Decisions by what came of them", ["outcome"])
+SECONDS = Histogram(
+    "marquee_decide_seconds",
+    "Time to answer one decide request",
+    buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25),
+)
+WRITTEN_AT_ONCE = 1000
+
+_shown = TAKEN.labels("shown")
+_no_match = TAKEN.labels("no_match")
+_unknown = TAKEN.labels("unknown_placement")
+
+
+async def decide(house: House, asked: DecideAsked) -> DecideAnswered:
+    """Decisions in the order of the placements; a placement of several slots gives several, best first."""
+    with SECONDS.time():
+        held = memory.held(house)
+        user_id = rules.visitors.claimed(asked.user_id)
+        anonymous_id = rules.visitors.claimed(asked.anonymous_id)
+        viewer = await viewers.find(house, user_id=user_id, anonymous_id=anonymous_id)
+        unit = rules.visitors.unit(viewer.profile_id, user_id=user_id, anonymous_id=anonymous_id)
+        at = clock.now()
+        decision_id = _new_id(at)
+        decisions: list[Decision] = []
+        slots: list[Slot] = []
+        links = f"{house.settings.public_url}/t"
+        for key in asked.placements:
+            placement = held.catalogue.get(key)
+            if placement is None:
+                _unknown.inc()
+                decisions.append(Decision(placement=key, creative=None, reason="unknown_placement"))
+                continue
+            choices = rules.creatives.choose(placement, viewer.segments, unit)
+            if not choices:
+                _no_match.inc()
+                decisions.append(Decision(placement=key, creative=None, reason="no_match"))
+                slots.append(Slot(p=key, r="no_match"))
+                continue
+            _shown.inc(len(choices))
+            for choice in choices:
+                creative = choice.creative
+                token = tokens.sign(
+                    held.track_key,
+                    rules.tokens.payload(decision_id.hex, key, choice, user_id=user_id, anonymous_id=anonymous_id),
+                )
+                decisions.append(
+                    Decision(
+                        placement=key,
+                        creative=creative.shown,
+                        reason=creative.reason,
+                        token=token,
+                        click_url=None if creative.link_url is None else f"{links}/c/{token}",
+                        impression_url=f"{links}/i/{token}",
+                    )
+                )
+                slots.append(Slot(p=key, r=creative.reason, c=creative.shown.key, pr=choice.probability))
+        if slots:
+            held.log.add(Answered(decision_id, at, viewer.profile_id, user_id, anonymous_id, slots))
+        return DecideAnswered(decisions=decisions)
+
+
+async def write(house: House) -> bool:
+    """Write waiting decisions down, and tell those of known viewers. A loop's step; True when there are more."""
+    return await _write_some(house.db, memory.held(house).log)
+
+
+async def write_rest(database: Database, held: memory.Memory) -> None:
+    """Write all that waits: the last thing before the process ends."""
+    while await _write_some(database, held.log):
+        pass
+
+
+async def _write_some(database: Database, log: DecisionLog) -> bool:
+    """One batch, which leaves the buffer only when it is committed; True when there are more."""
+    lines = log.first(WRITTEN_AT_ONCE)
+    if lines:
+        async with database.transaction() as session:
+            await _write(session, lines)
+        log.written(len(lines))
+    return len(log) > 0
+
+
+async def expire(session: AsyncSession) -> None:
+    """Delete the oldest lines of the log beyond the days it is kept, as many as one transaction should."""
+    days = memory.of(session).settings.decisions_days
+    await store.decisions.expire(session, clock.now() - timedelta(days=days), limit=50_000)
+
+
+async def _write(session: AsyncSession, lines: list[Answered]) -> None:
+    """One batch. A line that is there already came through in a commit whose answer got lost, and was told with it."""
+    fresh = await store.decisions.write(
+        session,
+        [
+            (
+                line.id,
+                line.at,
+                line.profile_id,
+                line.user_id,
+                line.anonymous_id,
+                msgspec.json.encode(line.slots).decode(),
+            )
+            for line in lines
+        ],
+    )
+    for line in lines:
+        if line.profile_id is None or line.id not in fresh:
+            continue
+        for slot in line.slots:
+            if slot.c is not None:
+                tell(
+                    session,
+                    DecisionMade(
+                        decision_id=line.id.hex,
+                        profile_id=line.profile_id,
+                        placement=slot.p,
+                        creative=slot.c,
+                        reason=slot.r,
+                        at=line.at,
+                    ),
+                )
+
+
+def _new_id(at: datetime) -> UUID:
+    """A UUID of version 7 (RFC 9562): milliseconds first, so that the log's index grows at its end."""
+    milliseconds = int(at.timestamp() * 1000)
+    value = milliseconds << 80 | secrets.randbits(80)
+    return UUID(int=value & ~(0xF000 << 64) & ~(0xC000 << 48) | 0x7000 << 64 | 0x8000 << 48)

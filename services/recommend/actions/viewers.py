@@ -1,0 +1,80 @@
+"""Hear who the viewers are and which segments they are in, and find a visitor for a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.recommend import memory, store
+from services.recommend.memory.viewers import UNKNOWN, Viewer
+from shared.contracts import IdentityLinked, SegmentChanged
+from shared.database import after_commit
+from shared.house import House
+
+NAMESPACES = ("user_id", "anonymous_id")
+"""The ids a front-end asks with; others are not kept."""
+
+
+async def link(session: AsyncSession, facts: Sequence[IdentityLinked]) -> None:
+    """These ids belong to these profiles; of two facts about one id the later counts."""
+    links = {(fact.namespace, fact.value): fact.profile_id for fact in facts if fact.namespace in NAMESPACES}
+    if not links:
+        return
+    await store.viewers.link(session, [(*identity, profile_id) for identity, profile_id in links.items()])
+    held = memory.of(session)
+    # The profile's other ids too: whether it is named may have changed.
+    profiles = set(links.values())
+    identities = {f"{namespace}:{value}" for namespace, value in links}
+    after_commit(session, lambda: held.viewers_changed(profiles=profiles, identities=identities))
+
+
+async def move(session: AsyncSession, facts: Sequence[SegmentChanged]) -> None:
+    """These entered and left these segments, in the order told; whatever the cause, a banner shows what is true."""
+    members: dict[str, dict[int, bool]] = {}
+    for fact in facts:
+        of_segment = members.setdefault(fact.key, {})
+        of_segment.update(dict.fromkeys(fact.left, False))
+        of_segment.update(dict.fromkeys(fact.entered, True))
+    changed: set[int] = set()
+    for segment, moves in sorted(members.items()):
+        entered = [profile_id for profile_id, inside in moves.items() if inside]
+        left = [profile_id for profile_id, inside in moves.items() if not inside]
+        if entered:
+            await store.viewers.enter(session, segment, entered)
+        if left:
+            await store.viewers.leave(session, segment, left)
+        changed.update(moves)
+    held = memory.of(session)
+    after_commit(session, lambda: held.viewers_changed(profiles=changed, identities=()))
+
+
+async def find(house: House, *, user_id: str | None, anonymous_id: str | None) -> Viewer:
+    """Who is this? The user if he is known, else whom the anonymous id belongs to, else nobody.
+
+    An anonymous id whose profile already has a user does not speak for another user: two people may share a device.
+    """
+    if user_id is not None:
+        viewer = await _look(house, "user_id", user_id)
+        if viewer.profile_id is not None:
+            return viewer
+    if anonymous_id is not None:
+        viewer = await _look(house, "anonymous_id", anonymous_id)
+        if user_id is None or not viewer.named:
+            return viewer
+    return UNKNOWN
+
+
+async def _look(house: House, namespace: str, value: str) -> Viewer:
+    """From memory, else one read of the own database."""
+    viewers = memory.held(house).viewers
+    identity = f"{namespace}:{value}"
+    known = viewers.get(identity)
+    if known is not None:
+        return known
+    with viewers.reading(identity) as loading:
+        async with house.db.transaction() as session:
+            row = await store.viewers.view(session, namespace, value)
+        viewer = UNKNOWN if row is None else Viewer(row.profile_id, row.named, frozenset(row.segments))
+        viewers.keep(loading, viewer)
+    return viewer

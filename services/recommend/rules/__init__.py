@@ -1,0 +1,5 @@
+"""Pure decisions of recommend: who sees which creative, and how much an event says for an item."""
+
+from services.recommend.rules import content, creatives, feedback, popularity, tokens, visitors
+
+__all__ = ["content", "creatives", "feedback", "popularity", "tokens", "visitors"]

@@ -1,0 +1,42 @@
+"""The decision log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+_WRITE = text(
+    """
+    INSERT INTO decisions (id, at, profile_id, user_id, anonymous_id, shown)
+    SELECT id, at, profile_id, user_id, anonymous_id, CAST(shown AS jsonb)
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:profiles AS bigint[]),
+                CAST(:users AS text[]), CAST(:anonymous AS text[]), CAST(:shown AS text[]))
+         AS line (id, at, profile_id, user_id, anonymous_id, shown)
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id
+    """
+)
+
+_EXPIRE = text(
+    """
+    DELETE FROM decisions WHERE ctid = ANY(ARRAY(SELECT ctid FROM decisions WHERE at < :before LIMIT :limit))
+    RETURNING 1
+    """
+)
+
+
+async def write(session: AsyncSession, lines: Sequence[tuple[UUID, datetime, int | None, Any, Any, str]]) -> set[UUID]:
+    """Write (id, at, profile_id, user_id, anonymous_id, slots as JSON); the ids that were not there before."""
+    ids, ats, profiles, users, anonymous, shown = (list(column) for column in zip(*lines, strict=True))
+    values = {"ids": ids, "ats": ats, "profiles": profiles, "users": users, "anonymous": anonymous, "shown": shown}
+    return set((await session.execute(_WRITE, values)).scalars())
+
+
+async def expire(session: AsyncSession, before: datetime, limit: int) -> int:
+    """Delete at most `limit` lines older than `before`; how many went."""
+    return len((await session.execute(_EXPIRE, {"before": before, "limit": limit})).all())

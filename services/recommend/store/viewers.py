@@ -1,0 +1,68 @@
+"""Who the viewers are and which segments they are in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+_LINK = text(
+    """
+    INSERT INTO identities (namespace, value, profile_id)
+    SELECT * FROM unnest(CAST(:namespaces AS text[]), CAST(:values AS text[]), CAST(:profiles AS bigint[]))
+    ON CONFLICT (namespace, value) DO UPDATE SET profile_id = excluded.profile_id
+    WHERE identities.profile_id <> excluded.profile_id
+    """
+)
+
+_ENTER = text(
+    """
+    INSERT INTO memberships (profile_id, segment)
+    SELECT profile_id, :segment FROM unnest(CAST(:profiles AS bigint[])) AS profile_id
+    ON CONFLICT DO NOTHING
+    """
+)
+
+_LEAVE = text("DELETE FROM memberships WHERE segment = :segment AND profile_id = ANY(CAST(:profiles AS bigint[]))")
+
+_VIEW = text(
+    """
+    SELECT i.profile_id,
+           EXISTS (SELECT FROM identities n WHERE n.profile_id = i.profile_id AND n.namespace = 'user_id') AS named,
+           ARRAY(SELECT m.segment FROM memberships m WHERE m.profile_id = i.profile_id) AS segments
+    FROM identities i WHERE i.namespace = :namespace AND i.value = :value
+    """
+)
+
+
+async def link(session: AsyncSession, links: Collection[tuple[str, str, int]]) -> None:
+    """These (namespace, value) belong to these profiles from now on; each pair at most once."""
+    ordered = sorted(links)
+    await session.execute(
+        _LINK,
+        {
+            "namespaces": [namespace for namespace, _, _ in ordered],
+            "values": [value for _, value, _ in ordered],
+            "profiles": [profile_id for _, _, profile_id in ordered],
+        },
+    )
+
+
+async def enter(session: AsyncSession, segment: str, profiles: Collection[int]) -> None:
+    """These are members now."""
+    await session.execute(_ENTER, {"segment": segment, "profiles": sorted(profiles)})
+
+
+async def leave(session: AsyncSession, segment: str, profiles: Collection[int]) -> None:
+    """These are members no longer."""
+    await session.execute(_LEAVE, {"segment": segment, "profiles": sorted(profiles)})
+
+
+async def view(session: AsyncSession, namespace: str, value: str) -> Row[Any] | None:
+    """profile_id, named, segments of the profile behind an identity, in one snapshot; None if unknown."""
+    found: Sequence[Row[*tuple[Any, ...]]] = (
+        await session.execute(_VIEW, {"namespace": namespace, "value": value})
+    ).all()
+    return found[0] if found else None
