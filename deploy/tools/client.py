@@ -29,10 +29,10 @@ LONGEST_RETRY_AFTER = 300.0
 class Refused(Exception):
     """The server understood the request and will not do it; the text is its reason."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, listed: Sequence[dict[str, Any]] = ()) -> None:
         super().__init__(f"{status}: {reason}")
         self.status = status
-        self.reason = reason
+        self.listed = listed
 
 
 class NoDoor(Exception):
@@ -123,22 +123,19 @@ class Client:
         except Refused as refused:
             if refused.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
                 raise
-            return [Refusal(index=index, reason=str(refused)) for index in range(len(messages))]
-        return [
-            Refusal(index=int(each["index"]), reason=str(each.get("message") or each))
-            for each in (answer or {}).get("errors", ())
-        ]
+            return _each(refused.listed) or [Refusal(index, str(refused)) for index in range(len(messages))]
+        return _each(answer.get("refused", ()))
 
     async def items(self, items: Sequence[bytes]) -> list[Refusal]:
         """Put encoded items into the catalogue; the result lists those not taken. A refused call is all of them."""
         body = b'{"items":[' + b",".join(items) + b"]}"
         try:
-            await self._send("POST", "/v1/items/bulk", body, headers=self._bearer())
+            answer = await self._send("POST", "/v1/items/bulk", body, headers=self._bearer())
         except Refused as refused:
             if refused.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
                 raise
-            return [Refusal(index=index, reason=str(refused)) for index in range(len(items))]
-        return []
+            return [Refusal(index, str(refused)) for index in range(len(items))]
+        return [Refusal(int(each["index"]), f"{each['field']}: {each['message']}") for each in answer["errors"]]
 
     async def call(self, method: str, path: str, body: object | None = None) -> Any:
         """One call with the secret key; the decoded answer. Raises Refused with the server's reason."""
@@ -178,7 +175,7 @@ class Client:
             self._say(None)
         if answer.is_success:
             return answer.json() if answer.content else None
-        raise Refused(answer.status_code, _reason(answer))
+        raise Refused(answer.status_code, _reason(answer), _listed(answer))
 
     async def _try(
         self, method: str, path: str, content: bytes, *, headers: dict[str, str], auth: httpx.BasicAuth | None
@@ -211,6 +208,19 @@ def _seconds(retry_after: str, now: datetime) -> float | None:
     except ValueError:
         return None
     return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
+
+
+def _each(refused: Sequence[dict[str, Any]]) -> list[Refusal]:
+    return [Refusal(int(each["index"]), str(each["reason"])) for each in refused]
+
+
+def _listed(answer: httpx.Response) -> list[dict[str, Any]]:
+    """The events a wholly refused batch names, each with its own reason."""
+    try:
+        listed: list[dict[str, Any]] = answer.json()["refused"]
+    except (ValueError, KeyError, TypeError):
+        return []
+    return listed
 
 
 def _reason(answer: httpx.Response) -> str:

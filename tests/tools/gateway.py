@@ -1,4 +1,4 @@
-"""A stand-in for the gateway's tracking door: keeps what it acknowledged, and fails as the real one may when told to."""
+"""A stand-in for the gateway's tracking door: keeps what it acknowledged, and fails as the real one may."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ class Gateway:
             return aiohttp.web.json_response({"code": "unavailable", "message": "the bus is away"}, status=503)
         if fate < self.failing / 3 * 2:
             return aiohttp.web.json_response({"message": "slower"}, status=429, headers={"Retry-After": "0.01"})
-        errors = [
-            {"index": index, "message": "not wanted"}
+        refused = [
+            {"index": index, "message_id": message["messageId"], "field": None, "reason": "not wanted"}
             for index, message in enumerate(messages)
             if message["messageId"] in self.refuse
         ]
         for index, message in enumerate(messages):
-            if index in {error["index"] for error in errors}:
+            if index in {each["index"] for each in refused}:
                 continue
             self.repeats += message["messageId"] in self.kept
             self.kept.setdefault(message["messageId"], message)
         if fate < self.failing:  # kept, but the answer is lost
             assert request.transport is not None
             request.transport.abort()
-        return aiohttp.web.json_response({"success": True, "errors": errors})
+        return aiohttp.web.json_response({"success": True, "refused": refused})
 
     async def _items(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
         self.items |= {item["id"]: item for item in msgspec.json.decode(await request.read())["items"]}
-        return aiohttp.web.json_response({"count": len(self.items)})
+        return aiohttp.web.json_response({"changed": len(self.items), "unchanged": 0, "errors": []})
