@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator, Iterable
 
 from fastapi import APIRouter, FastAPI, Response
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.routing import BaseRoute
 
@@ -61,17 +61,18 @@ def permissions(routes: Iterable[BaseRoute]) -> dict[str, str]:
     FastAPI's own document routes are the only ones that need none.
     """
     declared: dict[str, str] = {}
-    for route in routes:
-        path = getattr(route, "path", str(route))
-        names = {getattr(route, "marquee_permission", None)}
-        if isinstance(route, APIRoute):
+    # FastAPI keeps included routers as one entry each; this walks the routes inside them, with what they inherit.
+    for route in iter_route_contexts(list(routes)):
+        path = route.path or str(route.route)
+        names = {getattr(route.original_route, "marquee_permission", None)}
+        if isinstance(route.original_route, APIRoute):
             names |= {getattr(one.dependency, "__marquee_permission__", None) for one in route.dependencies}
         names.discard(None)
         if path == "/openapi.json":
             names = {"open: the description of the API"}
         if len(names) != 1:
             raise Undeclared(f"{path} must declare exactly one permission: dependencies=[allow(…)]")
-        for method in sorted(getattr(route, "methods", None) or ["*"]):
+        for method in sorted(route.methods or ["*"]):
             declared[f"{method} {path}"] = str(names.copy().pop())
     return declared
 
