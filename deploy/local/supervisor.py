@@ -46,8 +46,7 @@ class Supervisor:
         self._children: dict[str, Child] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._crashes: dict[str, int] = {}
-        self._stopping: set[str] = set()
-        self._wake = asyncio.Event()
+        self._ending = asyncio.Event()
 
     def start(self, child: Child) -> None:
         """Run it from now on until it is stopped."""
@@ -57,19 +56,19 @@ class Supervisor:
 
     async def _watch(self, program: Program) -> None:
         name, pause = program.name, FIRST_PAUSE
-        while name not in self._stopping:
+        while not self._ending.is_set():
             began = time.monotonic()
             try:
                 end = _ended(await self._run(program))
             except (OSError, subprocess.SubprocessError) as error:
                 end = f"cannot be run ({error})"
-            if name in self._stopping:
+            if self._ending.is_set():
                 return
             if time.monotonic() - began > STEADY:
                 pause = FIRST_PAUSE
             self._crashes[name] = self._crashes.get(name, 0) + 1
             self.voice.say("marquee", f"{name} {end}; it starts again in {pause:g} s")
-            await self._rest(pause)
+            await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _run(self, program: Program) -> int:
@@ -88,7 +87,7 @@ class Supervisor:
         self.running[name] = process
         self.born[name] = processes.born(process.pid) or 0.0
         self.changed()
-        if name in self._stopping:  # it was asked to stop while it was being forked
+        if self._ending.is_set():  # it was asked to stop while it was being forked
             _send(process, program.stop_signal)
         assert process.stdout is not None
         relay = asyncio.create_task(self.voice.relay(name, process.stdout))
@@ -100,10 +99,6 @@ class Supervisor:
             _, late = await asyncio.wait([relay], timeout=1)
             for task in late:
                 task.cancel()
-
-    async def _rest(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), timeout=seconds)
 
     async def ready(self, names: Iterable[str], timeout: float) -> None:
         """Wait until all of them are ready; CannotStart when one keeps crashing or takes too long."""
@@ -118,25 +113,27 @@ class Supervisor:
             if time.monotonic() > deadline:
                 raise CannotStart(f"{', '.join(waiting)} not ready within {timeout:g} s; see {self.voice.log}.")
             if waiting:
-                await self._rest(0.05)
+                await asyncio.sleep(0.05)
 
-    async def stop(self, names: Iterable[str]) -> None:
-        """Stop these together: first kindly, then by force when their patience is over."""
-        chosen = [name for name in names if name in self._watchers]
-        self._stopping.update(chosen)
-        self._wake.set()
-        await asyncio.gather(*(self._stop(self._children[name].program) for name in chosen))
-        self._wake.clear()
+    async def stop(self, *groups: Iterable[str]) -> None:
+        """Stop everyone, group after group: kindly, then by force after its patience. Nobody starts again."""
+        self._ending.set()
+        for name, watcher in self._watchers.items():
+            if name not in self.running:  # it rests after a crash
+                watcher.cancel()
+        for group in groups:
+            await asyncio.gather(*(self._stop(name) for name in group if name in self._watchers))
 
-    async def _stop(self, program: Program) -> None:
-        watcher = self._watchers.pop(program.name)
-        if process := self.running.get(program.name):
+    async def _stop(self, name: str) -> None:
+        program, watcher = self._children[name].program, self._watchers.pop(name)
+        if process := self.running.get(name):
             _send(process, program.stop_signal)
         done, _ = await asyncio.wait([watcher], timeout=program.patience)
         if not done:
-            self.voice.say("marquee", f"{program.name} did not stop within {program.patience:g} s and is killed")
-            self.kill([program.name])
-        await watcher
+            self.voice.say("marquee", f"{name} did not stop within {program.patience:g} s and is killed")
+            self.kill([name])
+        with contextlib.suppress(asyncio.CancelledError):
+            await watcher
 
     def kill(self, names: Iterable[str]) -> None:
         """End them now, with everything they started."""

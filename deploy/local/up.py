@@ -160,8 +160,7 @@ class _Run:
     async def _stop_all(self) -> None:
         """First who takes calls, then who works, then the bus, then the databases."""
         self.voice.say("marquee", "stopping")
-        for group in (("gateway",), plan.BEHIND, ("nats",), ("postgres",)):
-            await self.supervisor.stop(group)
+        await self.supervisor.stop(("gateway",), plan.BEHIND, ("nats",), ("postgres",))
         self.ready = False
         self._note()
         self.voice.say("marquee", "stopped")
