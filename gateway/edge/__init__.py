@@ -1,0 +1,1 @@
+"""The hot door: events, banners, recommendations and signed links, by write key, over NATS and never over HTTP hops."""

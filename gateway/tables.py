@@ -1,0 +1,51 @@
+"""Tables of the gateway."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Float,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+)
+
+from shared.tables import NAMING, TIME
+
+metadata = MetaData(naming_convention=NAMING)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("role", Text),
+    Column("digest", LargeBinary),
+    Column("origins", ARRAY(Text), nullable=False),
+    Column("rate", Float),
+    Column("created_at", TIME, nullable=False),
+    Column("expires_at", TIME),
+    Column("revoked_at", TIME),
+    Column("last_used_at", TIME),
+    CheckConstraint("kind IN ('write', 'secret')", name="kind"),
+    CheckConstraint("(kind = 'secret') = (digest IS NOT NULL AND role IS NOT NULL)", name="proof"),
+    comment="Write keys (public) and secret keys (only their SHA-256); a revoked one stays as a record",
+)
+
+readers = Table(
+    "readers",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("part", SmallInteger, primary_key=True, autoincrement=False),
+    Column("created", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("at", TIME, nullable=False),
+    comment="How far each service has read each stream, as it reported; the trimmer purges behind the slowest",
+)
