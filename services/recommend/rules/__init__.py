@@ -1,5 +1,5 @@
 """Pure decisions of recommend: who sees which creative, and how much an event says for an item."""
 
-from services.recommend.rules import content, creatives, feedback, popularity, tokens, visitors
+from services.recommend.rules import creatives, feedback, popularity, tokens, visitors
 
-__all__ = ["content", "creatives", "feedback", "popularity", "tokens", "visitors"]
+__all__ = ["creatives", "feedback", "popularity", "tokens", "visitors"]

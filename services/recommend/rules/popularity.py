@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, date
 
+from services.recommend.schemas.content import LONGEST_ID
 from shared.contracts import EventRecorded
 
 HALF_LIFE_DAYS = 7
@@ -28,16 +29,13 @@ WEIGHTS = {
 }
 """What one event adds. A watch counts by its `completion` (0 to 1, half when it is not told)."""
 
-ID_LENGTH = 200
-"""Longest item id in characters; longer ones are no ids of ours."""
-
 
 def item_of(event: EventRecorded) -> str | None:
     """The item an event is about: its `content_id`, as text; None when there is no usable one."""
     value = event.properties.get("content_id")
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str) or not 0 < len(value) <= ID_LENGTH or "\x00" in value:
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID or "\x00" in value:
         return None
     return value
 

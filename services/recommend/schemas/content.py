@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 URL_FIELDS = ("image_url", "link_url")
 MOST_FIELDS = 30
+LONGEST_ID = 200
+"""Longest id of an item, in characters; what is longer is no id of ours."""
 LONGEST_TEXT = 2000
 LONGEST_URL = 2000
 LARGEST_PROPERTIES = 16 * 1024
