@@ -1,0 +1,47 @@
+"""Segment's wiring."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from services.segment.actions import judging, segments, snapshots
+from services.segment.listeners import LISTENERS
+from services.segment.routes import router
+from services.segment.settings import Settings
+from services.segment.tables import metadata
+from services.segment.timers import JOBS, TIMERS
+from shared.app import Service, create_app
+from shared.catchup import Offers
+from shared.contracts import SegmentChanged, SegmentDefined
+from shared.house import House
+from shared.settings import Settings as Common
+
+
+@asynccontextmanager
+async def remember(house: House) -> AsyncIterator[None]:
+    """Compile what is defined before the first fact is read."""
+    async with house.db.transaction() as session:
+        await judging.warm(session)
+    yield
+
+
+SERVICE = Service(
+    name="segment",
+    title="Segment: groups of viewers that are always true",
+    tables=metadata,
+    routes=(router,),
+    listeners=LISTENERS,
+    timers=TIMERS,
+    snapshots=(Offers(SegmentDefined, segments.defined), Offers(SegmentChanged, snapshots.changed)),
+    jobs=JOBS,
+    settings=Settings,
+    memory=remember,
+)
+
+
+def create(settings: Common) -> FastAPI:
+    """The app with these settings."""
+    return create_app(SERVICE, settings)

@@ -1,0 +1,1 @@
+"""Pure decisions: how a rule becomes an expression, and which segments a change can touch."""

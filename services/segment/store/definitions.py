@@ -1,0 +1,152 @@
+"""SQL about definitions: segments, their versions, their sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.segment.store.rows import AnyRow
+from services.segment.tables import segment_versions, segments, tallies
+
+_GATE = 0x5E6
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What an operator says a segment is."""
+
+    name: str
+    rule: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Names the state of all definitions: no committed change leaves it as it was."""
+
+    newest: int
+    versions: int
+    filling: int
+
+
+async def enter_gate(session: AsyncSession) -> None:
+    """Mark this transaction as one that judges viewers; close_gate waits for it."""
+    await session.execute(select(func.pg_advisory_xact_lock_shared(_GATE)))
+
+
+async def close_gate(session: AsyncSession) -> None:
+    """Wait until everyone who judges by older definitions has committed."""
+    await session.execute(select(func.pg_advisory_xact_lock(_GATE)))
+
+
+async def stamp(session: AsyncSession) -> Stamp:
+    """The present stamp."""
+    query = select(
+        func.coalesce(func.max(segments.c.id), 0),
+        func.coalesce(func.sum(segments.c.version), 0),
+        func.count(segments.c.filling),
+    )
+    newest, versions, filling = (await session.execute(query)).one()
+    return Stamp(newest, versions, filling)
+
+
+async def active(session: AsyncSession) -> Sequence[AnyRow]:
+    """Every segment that is not archived: id, key, version, rule, filling."""
+    query = select(segments.c.id, segments.c.key, segments.c.version, segments.c.rule, segments.c.filling)
+    return (await session.execute(query.where(~segments.c.archived).order_by(segments.c.id))).all()
+
+
+async def add(session: AsyncSession, key: str, wording: Wording, at: datetime) -> AnyRow | None:
+    """A new segment that is to be filled; None if the key is taken."""
+    statement = upsert(segments).values(
+        key=key, name=wording.name, version=1, rule=wording.rule, filling="fill", created_at=at, updated_at=at
+    )
+    done = await session.execute(statement.on_conflict_do_nothing(index_elements=["key"]).returning(segments))
+    row: AnyRow | None = done.one_or_none()
+    if row is not None:
+        await _remember(session, row)
+    return row
+
+
+async def change(session: AsyncSession, segment_id: int, at: datetime, values: dict[str, Any]) -> AnyRow:
+    """The next version of a segment."""
+    statement = update(segments).where(segments.c.id == segment_id)
+    done = await session.execute(
+        statement.values(version=segments.c.version + 1, updated_at=at, **values).returning(segments)
+    )
+    row: AnyRow = done.one()
+    await _remember(session, row)
+    return row
+
+
+async def _remember(session: AsyncSession, row: AnyRow) -> None:
+    await session.execute(
+        insert(segment_versions).values(
+            segment_id=row.id,
+            version=row.version,
+            name=row.name,
+            rule=row.rule,
+            archived=row.archived,
+            at=row.updated_at,
+        )
+    )
+
+
+async def filled(session: AsyncSession, segment_id: int, at: datetime) -> None:
+    """Every viewer has been judged by the present rule; from now on it is true."""
+    await session.execute(update(segments).where(segments.c.id == segment_id).values(filling=None, true_as_of=at))
+
+
+async def by_key(session: AsyncSession, key: str) -> AnyRow | None:
+    """One segment."""
+    return (await session.execute(select(segments).where(segments.c.key == key))).one_or_none()
+
+
+async def to_change(session: AsyncSession, key: str) -> AnyRow | None:
+    """One segment, locked until this transaction ends."""
+    query = select(segments).where(segments.c.key == key).with_for_update(key_share=True)
+    return (await session.execute(query)).one_or_none()
+
+
+async def to_fill(session: AsyncSession, segment_id: int) -> AnyRow | None:
+    """One segment, locked; None while somebody is changing it (a fill waits for nobody, so it can block nobody)."""
+    query = select(segments).where(segments.c.id == segment_id).with_for_update(key_share=True, skip_locked=True)
+    return (await session.execute(query)).one_or_none()
+
+
+async def page(session: AsyncSession, after: int, limit: int, *, archived: bool | None = None) -> Sequence[AnyRow]:
+    """Segments in the order of their creation, after this id."""
+    query = select(segments).where(segments.c.id > after).order_by(segments.c.id).limit(limit)
+    if archived is not None:
+        query = query.where(segments.c.archived == archived)
+    return (await session.execute(query)).all()
+
+
+async def sizes(session: AsyncSession, segment_ids: Sequence[int]) -> dict[int, int]:
+    """How many members these segments have."""
+    query = select(tallies.c.segment_id, func.sum(tallies.c.delta)).where(tallies.c.segment_id.in_(segment_ids))
+    return {key: int(size) for key, size in await session.execute(query.group_by(tallies.c.segment_id))}
+
+
+async def count(session: AsyncSession, deltas: dict[int, int]) -> None:
+    """Members came and went."""
+    rows = [{"segment_id": key, "delta": delta} for key, delta in deltas.items() if delta]
+    if rows:
+        await session.execute(insert(tallies), rows)
+
+
+async def fold_tallies(session: AsyncSession) -> None:
+    """Make one tally of many."""
+    await session.execute(
+        text(
+            "WITH many AS (SELECT segment_id FROM tallies GROUP BY segment_id HAVING count(*) > 1),"
+            " gone AS (DELETE FROM tallies USING many WHERE tallies.segment_id = many.segment_id"
+            " RETURNING tallies.segment_id, tallies.delta)"
+            " INSERT INTO tallies (segment_id, delta) SELECT segment_id, sum(delta) FROM gone GROUP BY segment_id"
+        )
+    )

@@ -1,0 +1,10 @@
+"""Door for the clock, and for long work."""
+
+from __future__ import annotations
+
+from services.segment.actions import filling, timed
+from shared.clock import Every
+from shared.jobs import Job
+
+TIMERS = (Every(1, timed.transitions, name="transitions"), Every(30, timed.tidy, name="tidy tallies"))
+JOBS = (Job(filling.FILL, filling.step),)
