@@ -1,0 +1,5 @@
+"""Campaign owns campaigns, their contents, bus triggers and one row per message.
+
+It hears segment.changed (causes `rule` and `time`), events.recorded (never history) and triggers.<name>.
+It tells message.planned, message.sent and message.failed. It asks profile for addresses at the moment of sending.
+"""

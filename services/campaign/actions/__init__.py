@@ -1,0 +1,1 @@
+"""What campaign can do: one function is one transaction."""

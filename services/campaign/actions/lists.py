@@ -1,0 +1,59 @@
+"""Lists: pages of campaigns, messages and triggers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.campaign.actions.campaigns import found
+from services.campaign.store import Record
+from services.campaign.store import campaigns as campaigns_
+from services.campaign.store import messages as messages_
+from services.campaign.store import triggers as triggers_
+from shared import pages
+from shared.errors import Invalid
+from shared.pages import PageAsked
+
+Rows = Sequence[Record]
+Kind = TypeVar("Kind", str, int)
+
+
+async def campaigns(session: AsyncSession, page: PageAsked) -> tuple[Rows, str | None]:
+    """Campaigns by key, and the next page's cursor."""
+    after = _position(page, "key", str) or ""
+    return _cut(await campaigns_.page(session, after=after, limit=page.limit + 1), page, "key")
+
+
+async def messages(session: AsyncSession, key: str, page: PageAsked, *, state: str | None) -> tuple[Rows, str | None]:
+    """Messages of a campaign, newest first, and the next page's cursor."""
+    campaign = await found(session, key)
+    before = _position(page, "id", int)
+    rows = await messages_.page(session, campaign.id, before=before, state=state, limit=page.limit + 1)
+    return _cut(rows, page, "id")
+
+
+async def triggers(session: AsyncSession, key: str, page: PageAsked) -> tuple[Rows, str | None]:
+    """Triggers under a campaign's bus name, newest first, and the next page's cursor."""
+    campaign = await found(session, key)
+    if campaign.trigger_kind != "bus":
+        raise Invalid(f"campaign {key!r} is triggered by {campaign.trigger_kind}, not by the bus")
+    before = _position(page, "id", int)
+    return _cut(await triggers_.page(session, campaign.trigger_name, before=before, limit=page.limit + 1), page, "id")
+
+
+def _position(page: PageAsked, name: str, kind: type[Kind]) -> Kind | None:
+    """The value a cursor carries. Raises Invalid on a cursor of another list."""
+    if page.after is None:
+        return None
+    value = page.after.get(name)
+    if type(value) is not kind or (kind is int and not 0 <= int(value) < 2**63):
+        raise Invalid("the cursor belongs to another list: begin again without it", field="cursor")
+    return value
+
+
+def _cut(rows: Rows, page: PageAsked, name: str) -> tuple[Rows, str | None]:
+    shown = rows[: page.limit]
+    more = len(rows) > page.limit
+    return shown, pages.encode({name: getattr(shown[-1], name)}) if more else None

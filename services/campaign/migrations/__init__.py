@@ -1,0 +1,1 @@
+"""Campaign's schema, step by step."""

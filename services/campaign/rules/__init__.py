@@ -1,0 +1,1 @@
+"""Pure decisions of campaign on plain data; time is an argument."""

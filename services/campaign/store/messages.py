@@ -1,0 +1,280 @@
+"""SQL of messages: planning, claiming, calling, recording. Sets, never row by row."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    ARRAY,
+    TIMESTAMP,
+    BigInteger,
+    Integer,
+    Select,
+    Text,
+    Update,
+    bindparam,
+    case,
+    cast,
+    column,
+    func,
+    literal,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.campaign.store import Record
+from services.campaign.tables import campaigns, contents, messages, triggers
+
+STEP = "message"
+"""A campaign has one step so far; it is part of the key that makes a message be sent once."""
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """Who gets a message and why: the occasion is the fact that asks for it."""
+
+    profile_id: int
+    occasion: str
+    event: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """The state a message comes into.
+
+    `due_at` is when a message that is planned again may be tried; with `uncounted` this try is not held against it.
+    """
+
+    id: int
+    state: str
+    reason: str | None = None
+    detail: str | None = None
+    due_at: datetime | None = None
+    uncounted: bool = False
+
+
+_TOLD = (
+    messages.c.id,
+    messages.c.profile_id,
+    messages.c.step,
+    messages.c.occasion,
+    messages.c.state,
+    messages.c.reason,
+    messages.c.detail,
+    campaigns.c.key,
+    contents.c.channel,
+)
+"""What a fact about a message needs."""
+
+
+async def plan(
+    session: AsyncSession,
+    *,
+    campaign_id: int,
+    version: int,
+    recipients: Sequence[Recipient],
+    trigger: int | None,
+    at: datetime,
+) -> Sequence[Record]:
+    """Add a message for each recipient who has none for his occasion yet; the answer is the new ones."""
+    given = (
+        func.unnest(
+            bindparam("profiles", [recipient.profile_id for recipient in recipients], ARRAY(BigInteger)),
+            bindparam("occasions", [recipient.occasion for recipient in recipients], ARRAY(Text)),
+            bindparam("events", [_json(recipient.event) for recipient in recipients], ARRAY(Text)),
+        )
+        .table_valued(column("profile_id", BigInteger), column("occasion", Text), column("event", Text))
+        .render_derived(name="given")
+    )
+    values: dict[str, Any] = {
+        "campaign_id": literal(campaign_id, BigInteger),
+        "version": literal(version, Integer),
+        "step": literal(STEP, Text),
+        "profile_id": given.c.profile_id,
+        "occasion": given.c.occasion,
+        "state": literal("planned", Text),
+        "attempts": literal(0, Integer),
+        "due_at": literal(at, TIMESTAMP(timezone=True)),
+        "event": cast(given.c.event, JSONB),
+        "trigger": literal(trigger, BigInteger),
+        "planned_at": literal(at, TIMESTAMP(timezone=True)),
+    }
+    # In one order, so that two planners of the same recipients cannot wait for each other.
+    source = select(*list(values.values())).order_by(given.c.profile_id, given.c.occasion)
+    statement = upsert(messages).from_select(list(values), source).on_conflict_do_nothing(constraint="messages_once")
+    new = await session.execute(
+        statement.returning(messages.c.id, messages.c.profile_id, messages.c.step, messages.c.occasion)
+    )
+    return new.all()
+
+
+async def claim(
+    session: AsyncSession, token: uuid.UUID, *, limit: int, now: datetime, lease_until: datetime
+) -> Sequence[Record]:
+    """Take due messages of running campaigns for this sender alone.
+
+    Campaigns are asked in random order, so that a large one does not keep the others waiting; each is read through its
+    own index, so that a paused one with many messages costs nothing.
+    """
+    running = select(campaigns.c.id).where(campaigns.c.state == "running").order_by(func.random()).subquery("running")
+    one = (
+        select(messages.c.id)
+        .where(messages.c.campaign_id == running.c.id, messages.c.state == "planned", messages.c.due_at <= now)
+        .order_by(messages.c.due_at, messages.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .lateral("one")
+    )
+    due = select(one.c.id).select_from(running).join(one, true()).limit(limit).cte("due").prefix_with("MATERIALIZED")
+    statement = (
+        update(messages)
+        .where(messages.c.id == due.c.id)
+        .values(state="claimed", claim=token, lease_until=lease_until)
+        .returning(
+            messages.c.id,
+            messages.c.campaign_id,
+            messages.c.version,
+            messages.c.profile_id,
+            messages.c.occasion,
+            messages.c.attempts,
+            messages.c.event,
+            messages.c.trigger,
+        )
+    )
+    return (await session.execute(statement)).all()
+
+
+async def trigger_data(session: AsyncSession, ids: Collection[int]) -> dict[int, Record]:
+    """Name, id and data of these triggers, by row id."""
+    query = select(triggers.c.id, triggers.c.name, triggers.c.trigger_id, triggers.c.data)
+    return {row.id: row for row in await session.execute(query.where(triggers.c.id.in_(ids)))}
+
+
+async def call(
+    session: AsyncSession, token: uuid.UUID, ids: Collection[int], *, now: datetime, lease_until: datetime
+) -> set[int]:
+    """Mark messages as being sent. Only the answered ones may be: a pause or a lost lease takes the others away."""
+    statement = (
+        update(messages)
+        .where(
+            messages.c.id.in_(ids),
+            messages.c.claim == token,
+            messages.c.state == "claimed",
+            campaigns.c.id == messages.c.campaign_id,
+            campaigns.c.state == "running",
+        )
+        .values(state="calling", called_at=now, lease_until=lease_until, attempts=messages.c.attempts + 1)
+        .returning(messages.c.id)
+    )
+    return set((await session.scalars(statement)).all())
+
+
+async def settle(
+    session: AsyncSession, token: uuid.UUID, results: Sequence[Result], *, called: bool, now: datetime
+) -> Sequence[Record]:
+    """Write down what became of messages of this claim; the answer is those that were still its own.
+
+    `called`: their sending had begun. One that was taken for `unknown` meanwhile gets its true state.
+    """
+    given = (
+        func.unnest(
+            bindparam("ids", [result.id for result in results], ARRAY(BigInteger)),
+            bindparam("states", [result.state for result in results], ARRAY(Text)),
+            bindparam("reasons", [result.reason for result in results], ARRAY(Text)),
+            bindparam("details", [result.detail for result in results], ARRAY(Text)),
+            bindparam("dues", [result.due_at for result in results], ARRAY(TIMESTAMP(timezone=True))),
+            bindparam("uncounted", [int(result.uncounted) for result in results], ARRAY(Integer)),
+        )
+        .table_valued(
+            column("id", BigInteger),
+            column("state", Text),
+            column("reason", Text),
+            column("detail", Text),
+            column("due_at", TIMESTAMP(timezone=True)),
+            column("uncounted", Integer),
+        )
+        .render_derived(name="given")
+    )
+    statement = (
+        _told(update(messages))
+        .where(
+            messages.c.id == given.c.id,
+            messages.c.claim == token,
+            messages.c.state.in_(("calling", "unknown") if called else ("claimed",)),
+        )
+        .values(
+            state=given.c.state,
+            reason=given.c.reason,
+            detail=given.c.detail,
+            due_at=func.coalesce(given.c.due_at, messages.c.due_at),
+            attempts=messages.c.attempts - given.c.uncounted,
+            claim=None,
+            lease_until=None,
+            finished_at=case((given.c.state != "planned", now)),
+        )
+    )
+    return (await session.execute(statement.returning(*_TOLD))).all()
+
+
+async def unclaim(session: AsyncSession, *, now: datetime) -> int:
+    """Plan again what was claimed by a sender that went silent before it began; the answer is how many."""
+    statement = (
+        update(messages)
+        .where(messages.c.state == "claimed", messages.c.lease_until < now)
+        .values(state="planned", claim=None, lease_until=None)
+    )
+    return len((await session.scalars(statement.returning(messages.c.id))).all())
+
+
+async def doubt(session: AsyncSession, *, now: datetime, reason: str, detail: str) -> Sequence[Record]:
+    """Mark as unknown what a sender that went silent was sending. The claim stays: only that sender may still know."""
+    statement = (
+        _told(update(messages))
+        .where(messages.c.state == "calling", messages.c.lease_until < now)
+        .values(state="unknown", reason=reason, detail=detail, finished_at=now)
+    )
+    return (await session.execute(statement.returning(*_TOLD))).all()
+
+
+async def withdraw(session: AsyncSession, campaign_id: int, *, now: datetime, reason: str) -> Sequence[Record]:
+    """Skip every message of a campaign whose sending has not begun."""
+    statement = (
+        _told(update(messages))
+        .where(messages.c.campaign_id == campaign_id, messages.c.state.in_(("planned", "claimed")))
+        .values(state="skipped", reason=reason, detail=None, claim=None, lease_until=None, finished_at=now)
+    )
+    return (await session.execute(statement.returning(*_TOLD))).all()
+
+
+async def page(
+    session: AsyncSession, campaign_id: int, *, before: int | None, state: str | None, limit: int
+) -> Sequence[Record]:
+    """Messages of a campaign, newest first."""
+    query: Select[*tuple[Any, ...]] = select(messages).where(messages.c.campaign_id == campaign_id)
+    if before is not None:
+        query = query.where(messages.c.id < before)
+    if state is not None:
+        query = query.where(messages.c.state == state)
+    return (await session.execute(query.order_by(messages.c.id.desc()).limit(limit))).all()
+
+
+def _told(statement: Update) -> Update:
+    """Bring the campaign's key and channel into reach of `returning(*_TOLD)`."""
+    return statement.where(
+        campaigns.c.id == messages.c.campaign_id,
+        contents.c.campaign_id == messages.c.campaign_id,
+        contents.c.version == messages.c.version,
+    )
+
+
+def _json(value: dict[str, Any] | None) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()

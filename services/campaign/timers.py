@@ -1,0 +1,8 @@
+"""Door for the clock."""
+
+from __future__ import annotations
+
+from services.campaign.actions import messages
+from shared.clock import Every
+
+TIMERS = (Every(5.0, messages.expire, name="leases"),)
