@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -36,8 +36,10 @@ class Line(NamedTuple):
     context: str
 
 
-_MISSING = text("SELECT name FROM unnest(:names) AS name WHERE to_regclass(name) IS NULL").bindparams(
-    bindparam("names", type_=ARRAY(Text))
+_MONTHS = text(
+    """
+    SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'events'::regclass
+    """
 )
 
 _DDL_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('profile.events.months', 0))")
@@ -84,17 +86,17 @@ def _bounds(of: Month) -> tuple[datetime | None, datetime]:
     return start, datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
 
 
-async def open_months(session: AsyncSession, months: Iterable[Month]) -> None:
+async def open_months(session: AsyncSession, wanted: Set[Month]) -> None:
     """Make the storage partitions of these months that do not exist yet.
 
     A table is made by itself and then attached: that lets readers and writers of other months go on.
     """
-    names = {_name(its): its for its in months}
-    if not (await session.scalars(_MISSING, {"names": list(names)})).all():
+    if wanted <= set(await months(session)):
         return
     await session.execute(_DDL_LOCK)
-    for name in sorted(await session.scalars(_MISSING, {"names": list(names)})):
-        start, end = _bounds(names[name])
+    for its in sorted(wanted - set(await months(session))):
+        name = _name(its)
+        start, end = _bounds(its)
         low = "MINVALUE" if start is None else f"'{start.isoformat()}'"
         for statement in (
             f"CREATE TABLE {name} (LIKE events INCLUDING DEFAULTS INCLUDING CONSTRAINTS)",
@@ -159,14 +161,8 @@ async def timeline(
 
 async def months(session: AsyncSession) -> list[Month]:
     """Storage months that exist, the oldest first."""
-    names = await session.scalars(
-        text(
-            "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
-            " WHERE inhparent = 'events'::regclass"
-        ).columns(relname=Text)
-    )
-    found = [OLDER if name == _name(OLDER) else (int(name[7:11]), int(name[12:14])) for name in names]
-    return sorted(found)
+    names = await session.scalars(_MONTHS)
+    return sorted(OLDER if name == _name(OLDER) else (int(name[7:11]), int(name[12:14])) for name in names)
 
 
 async def page(
