@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     revoke.add_argument("key", help="its id, or the key itself")
     commands.add_parser("status", help="who runs where, and is it ready")
     commands.add_parser("migrate", help="bring the databases of the running servers to the newest schema")
+    commands.add_parser("env", help="print new secrets as a .env file for docker compose")
     commands.add_parser("check", help="linters, types, import rules and migrations")
     for name, text in (
         ("psql", "open a service's database: psql <service> [psql arguments]"),
@@ -80,6 +81,11 @@ def _run(command: str, options: argparse.Namespace, rest: list[str]) -> int:
         return check()
     if command in ELSEWHERE:
         return int(importlib.import_module(ELSEWHERE[command]).main(rest))
+    if command == "env":
+        from deploy.local import secrets
+
+        print(secrets.as_environment(secrets.fresh()))
+        return 0
     if command == "migrate":
         return asyncio.run(_migrate())
     from deploy.local import keys

@@ -67,3 +67,16 @@ def ensure(folder: Path) -> Secrets:
         os.fsync(file.fileno())
     draft.rename(path)
     return made
+
+
+def as_environment(made: Secrets) -> str:
+    """The secrets as a `.env` file for `docker-compose.yml`."""
+    values = {
+        "MARQUEE_SECRET": made.marquee_secret,
+        "MARQUEE_WRITE_KEY": made.write_key,
+        "MARQUEE_SECRET_KEY": made.secret_key,
+        "POSTGRES_PASSWORD": made.superuser,
+        **{f"{service.upper()}_DATABASE_PASSWORD": password for service, password in made.databases.items()},
+        **{f"NATS_{user.upper()}_PASSWORD": password for user, password in made.bus.items()},
+    }
+    return "\n".join(f"{name}={value}" for name, value in values.items())

@@ -106,7 +106,7 @@ def postgres(folder: Path, *, port: int, settings: dict[str, str] | None = None)
 
     A dead parent ends it with SIGQUIT: immediate, and the next start recovers from its log.
     """
-    options = {"port": str(port), "listen_addresses": "127.0.0.1", **(settings or {})}
+    options = {"port": str(port), "listen_addresses": "127.0.0.1", "unix_socket_directories": "", **(settings or {})}
     argv = [str(postgres_binary("postgres")), "-D", str(folder)]
     argv += ["-c", f"config_file={DEPLOY / 'postgres.conf'}"]
     for name, value in options.items():
