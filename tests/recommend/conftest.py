@@ -1,0 +1,46 @@
+"""Recommend opened in this process, and the gateway's way to ask it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from services.recommend.app import SERVICE
+from shared.contracts import DecideAnswered, DecideAsked, Decision
+from tests.harness import bus as buses
+from tests.harness import houses
+from tests.harness.bus import TestBus
+from tests.harness.databases import Databases
+from tests.harness.houses import Opening, Running
+
+Decide = Callable[..., Awaitable[list[Decision]]]
+
+
+@pytest.fixture
+async def running(open_house: Callable[..., Opening]) -> Running:
+    """Recommend, caught up with an empty house."""
+    return await open_house(SERVICE)
+
+
+@pytest.fixture
+async def decide(bus: TestBus) -> Decide:
+    """`await decide("home", user_id="u1")`: decisions as the gateway gets them over the bus."""
+    gateway = await bus.connection("gateway")
+
+    async def ask(*placements: str, user_id: str | None = None, anonymous_id: str | None = None) -> list[Decision]:
+        asked = DecideAsked(placements=list(placements), user_id=user_id, anonymous_id=anonymous_id)
+        return (await gateway.ask(asked, DecideAnswered)).decisions
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+async def shared_house(databases: Databases, scratch: Path) -> AsyncIterator[Running]:
+    """One recommend for tests that change nothing, with an untouched placement `home`."""
+    folder = scratch / "nats-recommend"
+    folder.mkdir(exist_ok=True)
+    async with buses.opened(folder) as bus, houses.opened(SERVICE, databases=databases, bus=bus) as running:
+        await running.client.put("/v1/placements/home", json={"name": "untouched"})
+        yield running
