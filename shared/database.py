@@ -15,11 +15,16 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
-from shared import outbox
+from shared import outbox, telemetry
 from shared.settings import Settings
 
 _OUTAGES = ("08", "53", "55", "57", "58", "40")
 """SQLSTATE classes that are nobody's content: connection, resources, locks, shutdown, system, rollback by deadlock."""
+
+_UNSTORABLE = ("22003", "22021", "22P05")
+"""SQLSTATEs of values no column of their type can hold: out of range, not in the encoding, NUL in JSON."""
+
+log = telemetry.logger(__name__)
 
 
 def _encode(value: Any) -> str:
@@ -41,6 +46,8 @@ class Database:
             pool_recycle=1800,
             json_serializer=_encode,
             json_deserializer=msgspec.json.decode,
+            # Errors go to logs and dead letters: values of viewers do not belong there.
+            hide_parameters=True,
             connect_args={
                 "timeout": 5,
                 "command_timeout": 60,
@@ -59,7 +66,11 @@ class Database:
         if effects.written:
             self.wake()
         for callback in effects.after_commit:
-            callback()
+            try:
+                callback()
+            except Exception:
+                # The transaction has committed: saying otherwise to the caller would be untrue.
+                log.exception("callback after the commit failed")
 
     async def ping(self) -> None:
         """Raise unless the database answers."""
@@ -79,13 +90,29 @@ def after_commit(session: AsyncSession, callback: Callable[[], object]) -> None:
 def is_outage(error: BaseException) -> bool:
     """Whether an error is an outage (of database, bus, network) and not the fault of what was being done."""
     if isinstance(error, DBAPIError):
+        if isinstance(getattr(error.orig, "__cause__", None), ValueError):
+            return False  # asyncpg refused the value before sending it: out of range, not UTF-8, of a wrong type
         code = getattr(error.orig, "sqlstate", None)
         return error.connection_invalidated or code is None or str(code)[:2] in _OUTAGES
     if isinstance(error, asyncpg.PostgresError):
         return str(error.sqlstate or "")[:2] in _OUTAGES
-    return isinstance(error, OSError | TimeoutError | PoolTimeout | asyncpg.InterfaceError) or getattr(
-        error, "outage", False
-    )
+    if isinstance(error, asyncpg.InterfaceError):
+        return not isinstance(error, ValueError)
+    return isinstance(error, OSError | TimeoutError | PoolTimeout) or bool(getattr(error, "outage", False))
+
+
+def is_unstorable(error: BaseException) -> bool:
+    """Whether the database cannot hold a value: a NUL, half a surrogate pair, a number out of range."""
+    if not isinstance(error, DBAPIError):
+        return False
+    refused = isinstance(getattr(error.orig, "__cause__", None), ValueError)
+    return refused or getattr(error.orig, "sqlstate", None) in _UNSTORABLE
+
+
+def words(error: BaseException) -> str:
+    """An error as text that a column can hold: no NUL, no half surrogates, at most 2,000 characters."""
+    text_ = f"{type(error).__name__}: {error}"[:2000]
+    return text_.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 class Locks:
