@@ -13,12 +13,19 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import clock, telemetry
-from shared.contracts import MESSAGE_BYTES, Fact, Message, partition_of, subject
+from shared.contracts import MESSAGE_BYTES, PARTITIONS, Fact, Message, partition_of, subject
 from shared.contracts.wire import join
 from shared.tables import outbox, outbox_numbers
 
 _encoder = msgspec.json.Encoder()
 _KEY = "marquee"
+
+LARGEST_FACT = 240 * 1024
+"""Bytes of one encoded fact: with its envelope it must fit what the server takes (256 KB)."""
+
+
+class TooLarge(Exception):
+    """A fact that no message can carry: its teller must split it."""
 
 
 @dataclass
@@ -27,6 +34,7 @@ class Effects:
 
     producer: str
     told: list[tuple[Fact, int]] = field(default_factory=list)
+    encoded: list[bytes] = field(default_factory=list)
     after_commit: list[Callable[[], object]] = field(default_factory=list)
     written: int = 0
     catching_up: bool = False
@@ -38,6 +46,7 @@ class Effects:
     def rollback(self, mark: tuple[int, int]) -> None:
         """Forget what was told since the mark."""
         del self.told[mark[0] :]
+        del self.encoded[mark[0] :]
         del self.after_commit[mark[1] :]
 
 
@@ -58,6 +67,7 @@ def tell(session: AsyncSession, fact: Fact, *, part: int | None = None) -> None:
     """Tell a fact with this transaction.
 
     Its partition is the profile's, or the fact's own `part`, or 0 for things, unless `part` says otherwise.
+    It is encoded here, so that a fact that cannot travel is the fault of the action that tells it: raises TooLarge.
     """
     if part is None:
         if fact.stream == "THINGS":
@@ -66,21 +76,31 @@ def tell(session: AsyncSession, fact: Fact, *, part: int | None = None) -> None:
             part = partition_of(profile_id)
         else:
             part = int(getattr(fact, "part"))  # noqa: B009 - a fact without a partition is a mistake that must show
-    effects(session).told.append((fact, part))
+    if not 0 <= part < PARTITIONS:
+        raise ValueError(f"{fact.kind}: there is no partition {part}")
+    item = _encoder.encode(fact)
+    if len(item) > LARGEST_FACT:
+        raise TooLarge(f"{fact.kind} has {len(item)} bytes, at most {LARGEST_FACT} can travel")
+    effects_ = effects(session)
+    effects_.told.append((fact, part))
+    effects_.encoded.append(item)
 
 
-def messages(told: Iterable[tuple[Fact, int]]) -> list[tuple[str, int, str, list[bytes]]]:
-    """Told facts as (stream, part, kind, encoded items): order kept per partition, neighbours of one kind together."""
-    lanes: dict[tuple[str, int], list[Fact]] = {}
-    for fact, part in told:
-        lanes.setdefault((fact.stream, part), []).append(fact)
+def messages(told: Iterable[tuple[str, int, str, bytes]]) -> list[tuple[str, int, str, list[bytes]]]:
+    """Encoded facts (stream, part, kind, item) gathered into messages (stream, part, kind, items).
+
+    The order inside a partition is kept, neighbours of one kind go together, and the items of a message have at most
+    MESSAGE_BYTES unless a single one is larger.
+    """
+    lanes: dict[tuple[str, int], list[tuple[str, bytes]]] = {}
+    for stream, part, kind, item in told:
+        lanes.setdefault((stream, part), []).append((kind, item))
     finished: list[tuple[str, int, str, list[bytes]]] = []
-    for (stream, part), facts in sorted(lanes.items(), key=lambda lane: lane[0]):
-        for kind, run in groupby(facts, key=lambda fact: fact.kind):
+    for (stream, part), lane in sorted(lanes.items(), key=lambda one: one[0]):
+        for kind, run in groupby(lane, key=lambda one: one[0]):
             items: list[bytes] = []
             size = 0
-            for fact in run:
-                item = _encoder.encode(fact)
+            for _, item in run:
                 if items and size + len(item) > MESSAGE_BYTES:
                     finished.append((stream, part, kind, items))
                     items, size = [], 0
@@ -95,7 +115,9 @@ async def write(session: AsyncSession) -> None:
     effects_ = effects(session)
     if not effects_.told:
         return
-    pending = messages(effects_.told)
+    pending = messages(
+        (fact.stream, part, fact.kind, item) for (fact, part), item in zip(effects_.told, effects_.encoded, strict=True)
+    )
     counts: dict[tuple[str, int], int] = {}
     for stream, part, _, _ in pending:
         counts[stream, part] = counts.get((stream, part), 0) + 1
@@ -141,6 +163,7 @@ async def write(session: AsyncSession) -> None:
     await session.execute(insert(outbox), values)
     effects_.written = len(values)
     effects_.told.clear()
+    effects_.encoded.clear()
 
 
 async def numbers(session: AsyncSession, stream: str) -> dict[int, int]:
