@@ -8,16 +8,26 @@ from itertools import groupby
 from typing import Any
 
 from prometheus_client import Counter, Gauge
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, true
 
 from shared.bus import Bus
 from shared.database import Database, Locks
-from shared.tables import outbox
+from shared.tables import outbox, outbox_numbers
 
 SENT = Counter("marquee_outbox_messages", "Messages handed to their stream", ["stream"])
 WAITING = Gauge("marquee_outbox_waiting", "Messages of the last batch that are not acknowledged yet")
 
-BATCH = 512
+LANE = 32
+"""Messages of one partition in a batch: a partition that is stuck or busy must not hold up the others."""
+
+_lane = (
+    select(outbox)
+    .where(outbox.c.stream == outbox_numbers.c.stream, outbox.c.part == outbox_numbers.c.part)
+    .order_by(outbox.c.n)
+    .limit(LANE)
+    .lateral("lane")
+)
+_BATCH = select(_lane).select_from(outbox_numbers).join(_lane, true())
 
 
 class Relay:
@@ -37,12 +47,7 @@ class Relay:
         if not await self.locks.take(["relay"]):
             return False
         async with self.database.transaction() as session:
-            query = select(
-                outbox.c.id, outbox.c.stream, outbox.c.subject, outbox.c.payload, outbox.c.message_id, outbox.c.part
-            )
-            rows = (
-                await session.execute(query.order_by(outbox.c.stream, outbox.c.part, outbox.c.n).limit(BATCH))
-            ).all()
+            rows = sorted((await session.execute(_BATCH)).all(), key=lambda row: (row.stream, row.part, row.n))
         if not rows:
             return False
         WAITING.set(len(rows))
