@@ -118,7 +118,7 @@ def _summary(tally: Tally, seconds: float, console: Console) -> None:
         *(f"refused {count:,} times: {reason}" for reason, count in tally.refused.most_common(20)),
     ]
     for line in lines:
-        console.print(line, markup=False, highlight=False)
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,37 @@
+"""`./marquee bench <edge|ingest|latency> [--json]`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from deploy.local.processes import CannotStart
+from deploy.tools.client import Refused
+from tests.bench import edge, ingest, latency, report
+from tests.bench.load import Failed
+from tests.bench.suite import TooSlow
+
+BENCHES = {"edge": edge.measure, "ingest": ingest.measure, "latency": latency.measure}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure and print; 1 when something went wrong, and then there are no numbers."""
+    parser = argparse.ArgumentParser(prog="marquee bench", description=__doc__)
+    parser.add_argument("name", choices=sorted(BENCHES), help="what to measure")
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object per line: name, value, unit, baseline, ratio"
+    )
+    options = parser.parse_args(argv)
+    try:
+        lines = asyncio.run(BENCHES[options.name]())
+    except (Failed, TooSlow, Refused, CannotStart) as wrong:
+        print(f"bench {options.name}: {wrong}", file=sys.stderr)
+        return 1
+    report.show(lines, as_json=options.json)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,188 @@
+"""The suite under measurement: the programs that `./marquee up` runs, on a folder of its own, started one by one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from pathlib import Path
+
+import asyncpg
+import httpx
+
+from deploy.local import databases, migrations, plan, processes, secrets, servers, temporary
+from deploy.local.installation import HOME, Installation
+from deploy.local.plan import BEHIND, Plan
+from deploy.local.processes import Program
+from deploy.tools.client import Client, Door
+from shared.bus import Bus
+from shared.settings import Settings
+
+READY_SECONDS = 60.0
+
+
+class TooSlow(Exception):
+    """What was waited for did not come."""
+
+
+class Suite:
+    """Postgres and NATS run, and those services that were started."""
+
+    def __init__(self, drawn: Plan, folder: Path, stack: contextlib.ExitStack) -> None:
+        self.plan = drawn
+        self.folder = folder
+        self._stack = stack
+
+    @property
+    def door(self) -> Door:
+        """How clients come in."""
+        kept = self.plan.secrets
+        return Door(url=self.plan.url("gateway"), write_key=kept.write_key, secret_key=kept.secret_key)
+
+    def client(self) -> Client:
+        """A client of the public API."""
+        return Client(self.door)
+
+    async def start(self, *services: str) -> None:
+        """Start these and wait until they are ready."""
+        for name in services:
+            self._begin(plan.process(self.plan, name))
+        async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
+            for name in services:
+                await until(lambda name=name: _ready(http, f"{self.plan.url(name)}/readyz"), f"{name} to be ready")  # type: ignore[misc]
+
+    async def start_bare(self, same: bytes = b"{}") -> int:
+        """Start the bare baseline; its port."""
+        port = processes.free_port(taken=self.plan.ports.values())
+        answer = self.folder / f"same-{port}.json"
+        answer.write_bytes(same)
+        argv = (sys.executable, "-m", "tests.bench.bare", str(port), str(answer))
+        self._begin(Program(name=f"bare-{port}", argv=argv, cwd=HOME))
+        async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
+            await until(lambda: _ready(http, f"http://127.0.0.1:{port}/openapi.json"), "the bare baseline")
+        return port
+
+    def _begin(self, program: Program) -> None:
+        output = self._stack.enter_context((self.folder / f"{program.name}.log").open("ab"))
+        process = temporary.start(program, output.fileno())
+        self._stack.callback(temporary.stop, process, program)
+
+    @contextlib.asynccontextmanager
+    async def bus(self) -> AsyncIterator[Bus]:
+        """The bus as the gateway sees it: it may publish to INTAKE and read any stream."""
+        bus = Bus("gateway", Settings.model_validate(self.settings()))
+        await bus.open()
+        try:
+            yield bus
+        finally:
+            await bus.close()
+
+    @contextlib.asynccontextmanager
+    async def database(self, service: str) -> AsyncIterator[asyncpg.Connection]:
+        """That service's database, to see what it has recorded."""
+        connection = await asyncpg.connect(self.plan.database_urls[service])
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    @contextlib.contextmanager
+    def spare_bus(self) -> Iterator[dict[str, str]]:
+        """A second nats-server on the same disk, which nobody reads; settings to publish there as the gateway."""
+        folder = self.folder / "spare"
+        folder.mkdir()
+        try:
+            with temporary.nats(folder) as spare:
+                yield self.settings(nats_url=spare.url("gateway"), monitor_url=spare.monitor_url)
+        finally:
+            shutil.rmtree(folder)
+
+    def settings(self, *, nats_url: str | None = None, monitor_url: str | None = None) -> dict[str, str]:
+        """Settings of a process that is on the bus as the gateway is."""
+        return {
+            "DATABASE_URL": self.plan.database_urls["gateway"],
+            "NATS_URL": nats_url or self.plan.nats_urls["gateway"],
+            "NATS_MONITOR_URL": monitor_url or self.plan.monitor_url,
+            "secret": self.plan.secrets.marquee_secret,
+        }
+
+    async def recorded(self) -> int:
+        """Events on profile's timeline."""
+        async with self.database("profile") as connection:
+            return int(await connection.fetchval("SELECT count(*) FROM events WHERE event IS NOT NULL"))
+
+    async def recorded_reaches(self, wanted: int, *, seconds: float = 120) -> None:
+        """Wait until the timeline holds so many events."""
+
+        async def reached() -> bool:
+            return await self.recorded() >= wanted
+
+        await until(reached, f"{wanted} recorded events", seconds=seconds)
+
+    async def caught_up(self, services: Iterable[str] = BEHIND, *, seconds: float = 120) -> None:
+        """Wait until INTAKE and FACTS are read to their ends by these services."""
+
+        async def done() -> bool:
+            for service in services:
+                stream = "INTAKE" if service == "profile" else "FACTS"
+                last = (await bus.state(stream)).last
+                async with self.database(service) as connection:
+                    behind = await connection.fetchval(
+                        "SELECT coalesce(max(sequence), 0) < $1 FROM positions WHERE stream = $2", last, stream
+                    )
+                    waiting = await connection.fetchval("SELECT EXISTS (SELECT FROM outbox)")
+                if behind or waiting:
+                    return False
+            return True
+
+        async with self.bus() as bus:
+            await until(done, "the services to catch up", seconds=seconds)
+
+
+@contextlib.asynccontextmanager
+async def standing(*services: str) -> AsyncIterator[Suite]:
+    """A suite with these services, on the disk of the temporary folder, with every write synced as in production."""
+    folder = _folder()
+    port = processes.free_port()
+    place = Installation(data=folder, host="127.0.0.1", port=port, public_url=f"http://127.0.0.1:{port}")
+    drawn = plan.make(place, secrets.ensure(folder), earlier={}, environ={})
+    ports, kept = drawn.ports, drawn.secrets
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        servers.make_postgres(folder / "postgres", password=kept.superuser)
+        postgres = servers.postgres(folder / "postgres", port=ports["postgres"])
+        bus = servers.nats(folder / "nats", port=ports["nats"], monitor_port=ports["nats_monitor"], passwords=kept.bus)
+        stack.enter_context(temporary.running(bus, folder, lambda: servers.nats_ready(drawn.monitor_url)))
+        stack.enter_context(temporary.running(postgres, folder, lambda: servers.postgres_ready(folder / "postgres")))
+        await databases.make_on(ports["postgres"], superuser=kept.superuser, passwords=kept.databases)
+        await migrations.upgrade_all(drawn.database_urls, say=lambda name, words: print(f"{name}: {words}"))
+        suite = Suite(drawn, folder, stack)
+        await suite.start(*services)
+        yield suite
+
+
+def _folder() -> Path:
+    """A folder that others may enter: as root, Postgres runs as another user and must reach its own in there."""
+    folder = Path(tempfile.mkdtemp(prefix="marquee-bench-"))
+    folder.chmod(0o755)
+    return folder
+
+
+async def until(check: Callable[[], Awaitable[bool]], what: str, *, seconds: float = READY_SECONDS) -> None:
+    """Ask every 20 ms; TooSlow when it has not come true in time."""
+    deadline = time.monotonic() + seconds
+    while not await check():
+        if time.monotonic() > deadline:
+            raise TooSlow(f"waited {seconds:g} s for {what}")
+        await asyncio.sleep(0.02)
+
+
+async def _ready(http: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await http.get(url)).status_code == 200
+    except httpx.TransportError:
+        return False
