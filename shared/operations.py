@@ -15,7 +15,7 @@ from shared.database import Session
 from shared.errors import Conflict, NotFound
 from shared.house import House
 from shared.pages import Page, PageDep, encode
-from shared.reader import Apply
+from shared.reader import UNREADABLE, Apply
 from shared.schemas import Output
 from shared.tables import dead_letters
 
@@ -114,7 +114,7 @@ async def _replay(session: Session, house: House, row: Any) -> None:
     apply = Apply(house.service.listeners)
     try:
         items = apply.decode(row.kind, row.payload)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise StillFails(f"it cannot be decoded: {error}") from error
     if not items:
         raise StillFails(f"nobody here listens to {row.kind}")
@@ -125,6 +125,6 @@ async def _replay(session: Session, house: House, row: Any) -> None:
 def _shown(row: Any) -> DeadLetter:
     try:
         payload = msgspec.json.decode(row.payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         payload = row.payload.decode("utf-8", "replace")
     return DeadLetter.model_validate({**row._mapping, "payload": payload})

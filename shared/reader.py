@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared import clock, outbox, telemetry
 from shared.bus import Bus, Pull, Received
 from shared.contracts import PARTITIONS, Fact, Message, TriggerReceived
-from shared.database import Database, Locks, is_outage
+from shared.contracts.wire import join
+from shared.database import Database, Locks, is_outage, words
 from shared.tables import dead_letters, heard, positions
 
 log = telemetry.logger(__name__)
@@ -29,6 +30,9 @@ BATCH_SECONDS = Histogram("marquee_reader_batch_seconds", "Time of one transacti
 
 BATCH = 256
 """Messages of one transaction at most."""
+
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What decoding raises: another shape, bytes that are not UTF-8, nesting without end."""
 
 AnyAction = Callable[[AsyncSession, list[Any]], Awaitable[object]]
 
@@ -61,7 +65,7 @@ def catching_up(session: AsyncSession) -> bool:
 
 @dataclass(frozen=True)
 class Heard:
-    """One message of the stream, decoded as far as it could be."""
+    """One message of the stream, decoded as far as it could be: `bad` is what could not, as payload and reason."""
 
     part: int
     sequence: int
@@ -69,9 +73,8 @@ class Heard:
     producer: str
     n: int
     trace: str
-    payload: bytes
     items: list[Fact]
-    error: str = ""
+    bad: tuple[tuple[bytes, str], ...] = ()
 
 
 class Apply:
@@ -84,10 +87,30 @@ class Apply:
         self._decoders = {on.fact.kind: msgspec.json.Decoder(list[on.fact]) for on in listeners}  # type: ignore[name-defined]
 
     def decode(self, kind: str, items: bytes | msgspec.Raw) -> list[Fact]:
-        """The facts of a message; none of a kind nobody listens to."""
+        """The facts of a message; none of a kind nobody listens to. Raises one of UNREADABLE."""
         decoder = self._decoders.get(kind)
         decoded: list[Fact] = decoder.decode(items) if decoder else []
         return decoded
+
+    def decode_each(self, kind: str, items: msgspec.Raw) -> tuple[list[Fact], list[tuple[bytes, str]]]:
+        """The facts of a message, and those that cannot be read, each as a list of one with the reason."""
+        try:
+            return self.decode(kind, items), []
+        except UNREADABLE:
+            pass
+        good: list[Fact] = []
+        bad: list[tuple[bytes, str]] = []
+        try:
+            each = msgspec.json.decode(items, type=list[msgspec.Raw])
+        except UNREADABLE as error:
+            return [], [(bytes(items), words(error))]
+        for one in each:
+            payload = join([bytes(one)])
+            try:
+                good += self.decode(kind, payload)
+            except UNREADABLE as error:
+                bad.append((payload, words(error)))
+        return good, bad
 
     async def all(self, session: AsyncSession, kind: str, items: list[Fact]) -> None:
         """Every listener of this kind, with these items."""
@@ -107,7 +130,7 @@ class Apply:
             effects.rollback(mark)
             if len(items) == 1:
                 log.warning("dead letter", kind=kind, error=repr(error)[:500])
-                return [(items[0], f"{type(error).__name__}: {error}"[:2000])]
+                return [(items[0], words(error))]
             half = len(items) // 2
             return [
                 *await self.salvage(session, kind, items[:half]),
@@ -202,38 +225,27 @@ class Reader:
         part = int(received.subject.split(".")[1]) if self.stream in ("INTAKE", "FACTS") else 0
         try:
             message = _MESSAGES.decode(received.data)
-        except msgspec.MsgspecError as error:
-            return Heard(part, received.sequence, received.subject, "", 0, "", received.data, [], str(error))
-        try:
-            items, problem = self.apply.decode(message.kind, message.items), ""
-        except msgspec.MsgspecError as error:
-            items, problem = [], str(error)
+        except UNREADABLE as error:
+            return Heard(part, received.sequence, received.subject, "", 0, "", [], ((received.data, words(error)),))
+        items, bad = self.apply.decode_each(message.kind, message.items)
         return Heard(
-            part,
-            received.sequence,
-            message.kind,
-            message.producer,
-            message.n,
-            message.trace,
-            received.data,
-            items,
-            problem,
+            part, received.sequence, message.kind, message.producer, message.n, message.trace, items, tuple(bad)
         )
 
     def _decode_trigger(self, received: Received) -> Heard:
         kind = TriggerReceived.kind
         try:
             data = msgspec.json.decode(received.data, type=dict[str, Any])
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            reason = f"the body of a trigger must be a JSON object: {error}"
-            return Heard(0, received.sequence, kind, "", 0, "", received.data, [], reason)
+        except UNREADABLE as error:
+            reason = f"the body of a trigger must be a JSON object: {words(error)}"
+            return Heard(0, received.sequence, kind, "", 0, "", [], ((received.data, reason),))
         fact = TriggerReceived(
             name=received.subject.removeprefix("triggers."),
             id=received.message_id or f"{self.stream}-{received.sequence}",
             at=datetime.fromtimestamp(received.at / 1e9, UTC),
             data=data,
         )
-        return Heard(0, received.sequence, kind, "", 0, telemetry.new_trace(), received.data, [fact])
+        return Heard(0, received.sequence, kind, "", 0, telemetry.new_trace(), [fact])
 
     def _news(self, received: Sequence[Received]) -> tuple[list[Heard], dict[int, int], dict[tuple[str, int], int]]:
         """What is new in a batch, the positions and the producers' numbers after it. Raises MissedFacts."""
@@ -270,7 +282,7 @@ class Reader:
         runs = layers(news)
         with BATCH_SECONDS.labels(self.stream).time():
             try:
-                if any(message.error for message in news):
+                if any(message.bad for message in news):
                     raise _Undecodable
                 async with self.database.transaction() as session:
                     await self._move(session, moved, numbers)
@@ -299,8 +311,7 @@ class Reader:
         sources: dict[int, Heard] = {}
         items: list[Fact] = []
         for message in run:
-            if message.error:
-                dead.append(_dead(self.stream, message, message.payload, message.error))
+            dead += [_dead(self.stream, message, payload, reason) for payload, reason in message.bad]
             for item in message.items:
                 sources[id(item)] = message
                 items.append(item)
@@ -377,10 +388,10 @@ def _dead(stream: str, message: Heard, payload: bytes, error: str) -> dict[str, 
         "stream": stream,
         "part": message.part,
         "sequence": message.sequence,
-        "kind": message.kind,
+        "kind": message.kind.replace("\x00", "\ufffd"),
         "payload": payload,
         "error": error,
-        "trace": message.trace,
+        "trace": message.trace.replace("\x00", "\ufffd"),
         "at": clock.now(),
     }
 
