@@ -26,6 +26,8 @@ log = telemetry.logger(__name__)
 ACK_TIMEOUT = 5.0
 MINIMUM = (2, 15, 1)
 CONCURRENT_ANSWERS = 256
+HEADERS = 1024
+"""Bytes kept free for headers: the server counts them, and hangs up on a message that is too large."""
 
 Answer = TypeVar("Answer", bound=msgspec.Struct)
 
@@ -120,6 +122,11 @@ class Bus:
         return self._client.is_connected
 
     @property
+    def reconnects(self) -> int:
+        """How often the connection was made anew; what was on its way then may be lost."""
+        return self._client.stats["reconnects"]
+
+    @property
     def client(self) -> Client:
         """The raw client, for the bus package only."""
         return self._client
@@ -141,8 +148,8 @@ class Bus:
         self, stream: str, subject: str, payload: bytes, *, message_id: str | None = None, timeout: float = ACK_TIMEOUT
     ) -> int:
         """Publish and wait for the stream's acknowledgement; the answer is its sequence. Raises BusDown."""
-        if not self._client.is_connected:
-            raise BusDown("not connected")
+        if why := self._refused(payload):
+            raise BusDown(f"{subject}: {why}")
         headers = {"Nats-Expected-Stream": stream}
         if message_id:
             headers["Nats-Msg-Id"] = message_id
@@ -154,6 +161,14 @@ class Bus:
         if ack.error:
             raise BusDown(f"{subject}: {ack.error.description}")
         return ack.seq
+
+    def _refused(self, payload: bytes) -> str:
+        """Why a request must not be tried: nats-py never forgets the waiting future of one that it refuses itself."""
+        if not self._client.is_connected:
+            return "not connected"
+        if len(payload) + HEADERS > self._client.max_payload:
+            return f"{len(payload)} bytes are too large for the bus"
+        return ""
 
     async def state(self, stream: str) -> StreamState:
         """The stream's incarnation, size and last sequence."""
@@ -183,12 +198,16 @@ class Bus:
     ) -> Answer:
         """Ask the service named by the question's subject (or `to`) and decode its answer. Raises Unanswered."""
         subject = f"ask.{to}.{question.subject}" if to else f"ask.{question.subject}"
-        return msgspec.json.decode(await self.ask_raw(subject, msgspec.json.encode(question), timeout), type=answer)
+        reply = await self.ask_raw(subject, msgspec.json.encode(question), timeout)
+        try:
+            return msgspec.json.decode(reply, type=answer)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise Unanswered(f"{subject}: the answer cannot be read: {error}") from error
 
     async def ask_raw(self, subject: str, payload: bytes, timeout: float) -> bytes:
         """The bytes of an answer. Raises Unanswered."""
-        if not self._client.is_connected:
-            raise Unanswered("not connected")
+        if why := self._refused(payload):
+            raise Unanswered(f"{subject}: {why}")
         headers = {"trace": trace} if (trace := telemetry.trace.get()) else None
         try:
             reply = await self._client.request(subject, payload, timeout=timeout, headers=headers)

@@ -53,6 +53,7 @@ class Pull:
         self._open = 0
         self._until = 0.0
         self._failure = ""
+        self._reconnects = bus.reconnects
 
     async def open(self) -> None:
         """Create the consumer. It disappears by itself when nobody has pulled for a minute."""
@@ -101,6 +102,9 @@ class Pull:
                         await self._arrived.wait()
         if self._failure:
             raise Broken(f"{self.stream}: {self._failure}")
+        if self.bus.reconnects != self._reconnects:
+            # A message lost with the connection is noticed by its number only when another one follows it.
+            raise Broken(f"{self.stream}: the connection was made anew")
         received: list[Received] = []
         while self._queue and len(received) < most:
             message = self._queue.popleft()
