@@ -100,8 +100,8 @@ async def open_house(service: Service, settings: Settings) -> AsyncIterator[Hous
     async with contextlib.AsyncExitStack() as closing:
         closing.push_async_callback(database.close)
         await _refuse_old_schema(house)
-        await bus.open()
         closing.push_async_callback(bus.close)
+        await bus.open()
         if service.memory is not None:
             house.memory = await closing.enter_async_context(service.memory(house))
         if service.changed is not None:

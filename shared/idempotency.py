@@ -67,7 +67,8 @@ class Idempotency:
             async with house.db.transaction() as session:
                 if not await _claim(session, who.id, key, fingerprint):
                     return await _replay(session, who.id, key, fingerprint)
-                await self.app({**scope, "marquee.session": session}, captured.receive, captured.send)
+                scope["marquee.session"] = session
+                await self.app(scope, captured.receive, captured.send)
                 if captured.status >= 400:
                     raise _Undone
                 await _keep(session, who.id, key, captured)

@@ -26,6 +26,7 @@ SERVICE_TIME = Histogram(
 )
 
 _TRACEPARENT = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
+_METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 _QUIET = {"/healthz", "/readyz", "/metrics"}
 
 
@@ -121,7 +122,9 @@ class Telemetry:
         finally:
             seconds = time.perf_counter() - began
             route = getattr(scope.get("route"), "path", "-")
-            SERVICE_TIME.labels(scope["method"], route, str(status)).observe(seconds)
+            # A caller may invent methods; a label must not grow with what callers send.
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            SERVICE_TIME.labels(method, route, str(status)).observe(seconds)
             if scope["path"] not in _QUIET:
                 self.log.debug("request", method=scope["method"], path=scope["path"], status=status, seconds=seconds)
             trace.reset(token)
