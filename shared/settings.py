@@ -8,11 +8,15 @@ import hmac
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.contracts import PARTITIONS
+
 
 class Settings(BaseSettings):
     """What every process needs. A service subclasses it for its own options (prefix `MARQUEE_`)."""
 
-    model_config = SettingsConfigDict(env_prefix="MARQUEE_", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="MARQUEE_", extra="ignore", populate_by_name=True, hide_input_in_errors=True
+    )
 
     database_url: str = Field(validation_alias="DATABASE_URL")
     """`postgresql://user:password@host:port/database`, the one database of this service."""
@@ -23,11 +27,11 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", validation_alias="HOST")
     port: int = Field(8000, validation_alias="PORT")
     log_level: str = Field("INFO", validation_alias="LOG_LEVEL")
-    secret: SecretStr = SecretStr("")
+    secret: SecretStr = Field(validation_alias="MARQUEE_SECRET")
     """The installation's root secret, at least 32 characters; every signing key is derived from it."""
     public_url: str = "http://127.0.0.1:8080"
     """The address front-ends and mail readers reach the gateway by."""
-    partitions: int = 16
+    partitions: int = PARTITIONS
     """Must be what the installation began with; kept here so that a mismatch is noticed at the start."""
     pool_size: int = 10
     """Database connections of this process (as many again may be opened for a short while)."""
@@ -40,6 +44,13 @@ class Settings(BaseSettings):
         if not separator or scheme not in {"postgres", "postgresql", "postgresql+asyncpg"}:
             raise ValueError("DATABASE_URL must look like postgresql://user:password@host:port/database")
         return f"postgresql+asyncpg://{rest}"
+
+    @field_validator("partitions")
+    @classmethod
+    def _as_installed(cls, partitions: int) -> int:
+        if partitions != PARTITIONS:
+            raise ValueError(f"MARQUEE_PARTITIONS must be {PARTITIONS}: another number would reorder viewers")
+        return partitions
 
     @field_validator("secret")
     @classmethod
