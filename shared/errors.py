@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -10,7 +11,13 @@ from typing import Any, ClassVar
 import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
+
+from shared import telemetry
+from shared.database import is_outage, is_unstorable
+
+log = telemetry.logger(__name__)
 
 
 class Problem(Exception):
@@ -86,9 +93,11 @@ def problem(name: str, title: str, status: int, detail: str, errors: Sequence[di
 
 def respond(document: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     """The HTTP answer of a problem document."""
-    return Response(
-        msgspec.json.encode(document), document["status"], headers=headers, media_type="application/problem+json"
-    )
+    try:
+        body = msgspec.json.encode(document)
+    except UnicodeEncodeError:  # it quotes half a surrogate pair of the request
+        body = json.dumps(document).encode()
+    return Response(body, document["status"], headers=headers, media_type="application/problem+json")
 
 
 def install(app: FastAPI) -> None:
@@ -110,28 +119,40 @@ def install(app: FastAPI) -> None:
         name = names.get(error.status_code, "Problem")
         return respond(problem(name, str(error.detail), error.status_code, ""), dict(error.headers or {}))
 
+    async def database(request: Request, error: Exception) -> Response:
+        if not is_unstorable(error):
+            raise error
+        log.warning("a request's value cannot be stored", path=request.scope["path"], error=repr(error)[:500])
+        if "\x00" in request.scope["path"]:
+            return respond(NotFound("a NUL character is in no name").document())
+        return respond(
+            Invalid("a value is too large for its field, or a text has characters no text may have").document()
+        )
+
     async def unexpected(_: Request, error: Exception) -> Response:
+        if is_outage(error):
+            unavailable = Unavailable("the database or the bus is away: try again", headers={"Retry-After": "1"})
+            return respond(unavailable.document(), unavailable.headers)
         return respond(problem("Problem", "Something went wrong", 500, "The error is in the log under the trace id."))
 
     app.add_exception_handler(Problem, told)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(DBAPIError, database)
     app.add_exception_handler(Exception, unexpected)
 
 
 def _field_error(error: dict[str, Any]) -> dict[str, Any]:
     """One pydantic error as field path and sentence, with the nearest known name where a field is unknown."""
     path = ""
-    for part in error["loc"]:
-        if part in ("body", "query", "path", "header"):
-            continue
+    place = error["loc"]
+    if place and place[0] in ("body", "query", "path", "header", "cookie"):
+        place = place[1:]
+    if error["type"] == "json_invalid":
+        place = ()  # it gives the offset of a letter
+    for part in place:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-    message = str(error["msg"])
-    if error["type"] == "extra_forbidden":
-        message = "unknown field"
-        known = (error.get("ctx") or {}).get("known")
-        if known:
-            message = unknown_name(str(error["loc"][-1]), known)
+    message = "unknown field" if error["type"] == "extra_forbidden" else str(error["msg"])
     return {"field": path or "body", "message": message}
 
 

@@ -78,8 +78,8 @@ def routes(name: str) -> APIRouter:
     async def list_dead_letters(session: Session, page: PageDep) -> Page[DeadLetter]:
         """Dead letters, newest first."""
         query = select(dead_letters).order_by(dead_letters.c.id.desc()).limit(page.limit + 1)
-        if page.after:
-            query = query.where(dead_letters.c.id < int(page.after["id"]))
+        if (before := page.number("id")) is not None:
+            query = query.where(dead_letters.c.id < before)
         rows = (await session.execute(query)).all()
         shown = [_shown(row) for row in rows[: page.limit]]
         return Page(items=shown, next=encode({"id": shown[-1].id}) if len(rows) > page.limit else None)

@@ -31,6 +31,24 @@ class PageAsked:
     limit: int
     after: dict[str, Any] | None
 
+    def number(self, name: str) -> int | None:
+        """A number in the cursor, None on the first page. Raises Invalid: a cursor may be anybody's invention."""
+        if self.after is None:
+            return None
+        value = self.after.get(name)
+        if type(value) is not int or not -(2**63) <= value < 2**63:
+            raise _not_ours()
+        return value
+
+    def text(self, name: str) -> str | None:
+        """A text in the cursor, None on the first page. Raises Invalid."""
+        if self.after is None:
+            return None
+        value = self.after.get(name)
+        if not isinstance(value, str) or "\x00" in value:
+            raise _not_ours()
+        return value
+
 
 def encode(position: dict[str, Any]) -> str:
     """A cursor that says where the next page begins."""
@@ -42,8 +60,12 @@ def decode(cursor: str) -> dict[str, Any]:
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         return msgspec.json.decode(raw, type=dict[str, Any])
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise Invalid("the cursor is not one of ours: begin again without it", field="cursor") from error
+    except (ValueError, RecursionError, msgspec.MsgspecError) as error:
+        raise _not_ours() from error
+
+
+def _not_ours() -> Invalid:
+    return Invalid("the cursor is not one of ours: begin again without it", field="cursor")
 
 
 def _asked(
