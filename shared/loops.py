@@ -37,9 +37,12 @@ class Loops:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wakes: dict[str, asyncio.Event] = {}
         self._stopping = False
+        self._stop = asyncio.Event()
 
     def start(self, name: str, step: Callable[[], Awaitable[bool]], *, pause: float) -> None:
-        """Turn this step until the house closes."""
+        """Turn this step until the house closes. Raises ValueError when a step of that name turns already."""
+        if name in self._tasks:
+            raise ValueError(f"two steps are named {name!r}")
         self._wakes[name] = asyncio.Event()
         self._tasks[name] = asyncio.create_task(self._turn(name, step, pause), name=name)
 
@@ -54,7 +57,7 @@ class Loops:
         while True:
             if self._stopping:
                 return
-            rest = pause
+            rest, waiting = pause, wake
             try:
                 telemetry.trace.set("")
                 if await step():
@@ -69,12 +72,13 @@ class Loops:
                     log.warning("step waits for its servers", loop=name, error=f"{type(error).__name__}: {error}"[:500])
                 else:
                     log.exception("step failed and is tried again", loop=name)
-                rest = backoff
+                # Not to be woken: every new fact would call the relay again while the bus is away.
+                rest, waiting = backoff, self._stop
                 backoff = min(backoff * 2, LONGEST_BACKOFF)
             if rest:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(rest):
-                        await wake.wait()
+                        await waiting.wait()
                 wake.clear()
             else:
                 await asyncio.sleep(0)
@@ -82,6 +86,7 @@ class Loops:
     async def stop(self, grace: float = 5.0) -> None:
         """Let each step end its turn, then cancel; cancel again, since a cancel can be lost on Python 3.11."""
         self._stopping = True
+        self._stop.set()
         for wake in self._wakes.values():
             wake.set()
         pending = set(self._tasks.values())
