@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import clock, telemetry
-from shared.database import Database, is_outage
+from shared.database import Database, is_outage, words
 from shared.tables import jobs
 
 log = telemetry.logger(__name__)
@@ -56,6 +56,8 @@ async def begin(
 ) -> int:
     """Begin a job; an older one of the same kind and subject that still runs is superseded."""
     now = clock.now()
+    # Two beginners of the same thing must see each other, or both would run.
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{kind} {subject}", 3))))
     await session.execute(
         update(jobs)
         .where(jobs.c.kind == kind, jobs.c.subject == subject, jobs.c.state == "running")
@@ -119,9 +121,8 @@ async def step(database: Database, kinds: dict[str, Job]) -> bool:
         if job_id is None or is_outage(error):
             raise
         log.exception("a job's step failed", job=job_id)
-        why = f"{type(error).__name__}: {error}"[:2000]
-        this = update(jobs).where(jobs.c.id == job_id)
+        this = update(jobs).where(jobs.c.id == job_id, jobs.c.state == "running")
         async with database.transaction() as session:
-            await session.execute(this.values(attempts=jobs.c.attempts + 1, error=why, updated_at=clock.now()))
+            await session.execute(this.values(attempts=jobs.c.attempts + 1, error=words(error), updated_at=clock.now()))
             await session.execute(this.where(jobs.c.attempts >= ATTEMPTS).values(state="failed"))
     return True
