@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared import outbox, telemetry
+from shared import clock, outbox, telemetry
 from shared.bus import Bus
 from shared.contracts import Fact, SnapshotAsked, SnapshotPage
 from shared.contracts.wire import join
 from shared.database import Database
 from shared.reader import Apply, On
-from shared.tables import catch_ups, heard
+from shared.tables import catch_ups, dead_letters, heard
 
 if TYPE_CHECKING:
     from shared.house import House
@@ -87,18 +87,25 @@ class CatchUp:
         for kind, fact in self.wanted.items():
             row = known.get(kind)
             if row is None or not row.finished:
-                await self._page(fact, row.cursor if row else None)
+                await self._page(fact, row)
                 return True
         return False
 
-    async def _page(self, fact: type[Fact], cursor: str | None) -> None:
+    async def _page(self, fact: type[Fact], known: Row[Any] | None) -> None:
+        cursor = known.cursor if known else None
         asked = SnapshotAsked(kind=fact.kind, after=cursor)
         page = await self.bus.ask(asked, SnapshotPage, to=fact.owner, timeout=30)
         items = self.apply.decode(fact.kind, page.items)
         async with self.database.transaction() as session:
             outbox.effects(session).catching_up = True
+            # Replicas catch up side by side: a page is applied only where it was asked for, or an old page could
+            # overwrite what the faster one has read since.
+            await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"catch up {fact.kind}", 4))))
+            now = (await session.execute(select(catch_ups).where(catch_ups.c.kind == fact.kind))).one_or_none()
+            if now != known:
+                return
             if items:
-                await self.apply.all(session, fact.kind, items)
+                await self._apply(session, fact, items)
             statement = upsert(catch_ups).values(
                 kind=fact.kind, cursor=page.next, numbers=_text_keys(page.numbers), finished=page.next is None
             )
@@ -112,6 +119,25 @@ class CatchUp:
             if page.next is None:
                 await self._finish(session, fact)
         log.info("caught up" if page.next is None else "catching up", kind=fact.kind, items=len(items))
+
+    async def _apply(self, session: AsyncSession, fact: type[Fact], items: list[Fact]) -> None:
+        """Take in a page; what cannot be taken in because of its content must not keep the service from opening."""
+        culprits = await self.apply.salvage(session, fact.kind, items)
+        if culprits:
+            dead = [
+                {
+                    "stream": fact.stream,
+                    "part": 0,
+                    "sequence": 0,
+                    "kind": fact.kind,
+                    "payload": join([_encoder.encode(item)]),
+                    "error": why,
+                    "trace": "",
+                    "at": clock.now(),
+                }
+                for item, why in culprits
+            ]
+            await session.execute(insert(dead_letters), dead)
 
     async def _finish(self, session: AsyncSession, fact: type[Fact]) -> None:
         """When all kinds of one owner and stream are in, reading goes on after the lowest numbers among them."""
