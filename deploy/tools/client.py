@@ -99,6 +99,7 @@ class Client:
         self._say = on_wait or (lambda reason: None)
         self._http = httpx.AsyncClient(
             base_url=door.url,
+            headers={"User-Agent": "marquee-tools"},
             timeout=httpx.Timeout(30.0, connect=5.0),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             trust_env=False,

@@ -39,7 +39,12 @@ def counts(log: pd.DataFrame) -> dict[str, int]:
 
 def likers(log: pd.DataFrame, as_of: str, days: int) -> set[str]:
     """Users with at least one like in as_of - days < time <= as_of."""
+    return doers(log, "is_like", as_of, days)
+
+
+def doers(log: pd.DataFrame, column: str, as_of: str, days: int) -> set[str]:
+    """Users with at least one row where the column is above 0 in as_of - days < time <= as_of."""
     at = pd.Timestamp(as_of)
     time = pd.to_datetime(log["time_ms"], unit="ms", utc=True)
-    inside = log[(log["is_like"] > 0) & (time > at - pd.Timedelta(days=days)) & (time <= at)]
+    inside = log[(log[column] > 0) & (time > at - pd.Timedelta(days=days)) & (time <= at)]
     return {str(user) for user in inside["user_id"].unique()}
