@@ -117,7 +117,11 @@ async def _hand_over(house: House, desk: Desk, settings: CampaignSettings, work:
     written: dict[int, Letter] = {}
     hopeless: list[Result] = []
     for row in rows:
-        outcome = _written(desk, work, row)
+        try:
+            outcome = _written(desk, work, row)
+        except Exception as error:  # one message that cannot be written must not hold up all the others for ever
+            log.exception("a message cannot be written", message=row.id)
+            outcome = Result(row.id, "failed", "not_written", f"{type(error).__name__}: {error}"[:500])
         if isinstance(outcome, Result):
             hopeless.append(outcome)
         else:

@@ -5,4 +5,4 @@ from __future__ import annotations
 from services.campaign.actions import messages
 from shared.clock import Every
 
-TIMERS = (Every(5.0, messages.expire, name="leases"),)
+TIMERS = (Every(1.0, messages.expire, name="leases"),)

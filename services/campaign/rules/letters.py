@@ -72,7 +72,12 @@ def message_id(key: bytes, row: int, domain: str) -> str:
 
 def one_line(text: str) -> str:
     """A subject: what a template writes may not begin a header of its own."""
-    return _CONTROL.sub(" ", text).strip()[:SUBJECT_LENGTH]
+    return _CONTROL.sub(" ", _whole(text)).strip()[:SUBJECT_LENGTH]
+
+
+def _whole(text: str) -> str:
+    """The text with a question mark for each half of a surrogate pair: JSON can carry one, UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def written(text: Text, *, origin: Sender, to: Address, identity: str, at: datetime) -> bytes:
@@ -84,7 +89,7 @@ def written(text: Text, *, origin: Sender, to: Address, identity: str, at: datet
     mail["Date"] = format_datetime(at)
     mail["Message-ID"] = identity
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday replies, please
-    mail.set_content(text.body)
+    mail.set_content(_whole(text.body))
     if text.html is not None:
-        mail.add_alternative(text.html, subtype="html")
+        mail.add_alternative(_whole(text.html), subtype="html")
     return mail.as_bytes()
