@@ -170,10 +170,14 @@ async def test_a_crash_after_the_effects_leaves_nothing_and_the_next_try_everyth
 ) -> None:
     batch = [call(user_id="u1", anonymous_id="a1"), call("identify", user_id="u1", traits={"age": 3})]
     before = await _everything(db)
-    with pytest.raises(RuntimeError):
+
+    async def cut_short() -> None:
         async with db.transaction() as session:
             await absorb(session, batch)
             raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        await cut_short()
     assert await _everything(db) == before
     async with db.transaction() as session:
         assert await session.scalar(text("SELECT count(*) FROM outbox")) == 0

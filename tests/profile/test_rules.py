@@ -187,13 +187,15 @@ def test_resolving() -> None:
             Claim("u1", ("a2",)),  # both known and different: the user's, nothing is merged
             Claim(None, ("a2",)),
             Claim("u3", ("a9", "a8")),  # joins the known one, links the other
+            Claim("u4", ("a7",)),  # known, links a visitor
+            Claim("u5", ("a7",)),  # who is taken then
         ],
-        {"a9": 70},
+        {"a9": 70, "u4": 71},
         set(),
     )
-    assert plan.owners == [-1, -1, -2, -2, -1, -2, 70]
-    assert plan.linked == {"a1": -1, "u1": -1, "u2": -2, "a2": -2, "u3": 70, "a8": 70}
+    assert plan.owners == [-1, -1, -2, -2, -1, -2, 70, 71, -3]
+    assert plan.linked == {"a1": -1, "u1": -1, "u2": -2, "a2": -2, "u3": 70, "a8": 70, "a7": 71, "u5": -3}
     assert plan.joined == {70}
-    settled = plan.settled([5, 6])
-    assert (settled.owners, settled.created) == ([5, 5, 6, 6, 5, 6, 70], [5, 6])
+    settled = plan.settled([5, 6, 7])
+    assert (settled.owners, settled.created) == ([5, 5, 6, 6, 5, 6, 70, 71, 7], [5, 6, 7])
     assert settled.linked["a2"] == 6

@@ -114,10 +114,11 @@ def resolve(claims: Sequence[Claim], known: Mapping[str, int], users: AbstractSe
                 mine = fresh()
             elif mine > 0:
                 plan.joined.add(mine)
-            taken.add(mine)
             link(user, mine)
         elif mine is None:
             mine = fresh()
+        if user is not None:
+            taken.add(mine)
         for other in others:
             if other not in owner:
                 link(other, mine)
