@@ -38,8 +38,8 @@ def known(profile_id: int, *segments: str) -> Viewer:
 
 def keep(memory: Viewers, identity: str, viewer: Viewer) -> bool:
     """Read and remember without anything in between."""
-    with memory.reading(identity) as loading:
-        return memory.keep(loading, viewer)
+    with memory.reading() as loading:
+        return memory.keep(loading, identity, viewer)
 
 
 def test_what_was_read_is_remembered_until_it_changes() -> None:
@@ -86,36 +86,36 @@ def test_an_entry_is_read_again_when_it_is_old() -> None:
 
 def test_a_change_during_the_read_keeps_the_stale_out() -> None:
     memory = viewers()
-    with memory.reading("user_id:u1") as loading:
+    with memory.reading() as loading:
         memory.forget(profiles={1})  # committed and announced after our statement read the old state
-        assert not memory.keep(loading, known(1))
+        assert not memory.keep(loading, "user_id:u1", known(1))
     assert memory.get("user_id:u1") is None
     assert keep(memory, "user_id:u1", known(1, "fans"))
 
 
 def test_a_link_during_the_read_keeps_the_stale_out() -> None:
     memory = viewers()
-    with memory.reading("user_id:u1") as loading:
+    with memory.reading() as loading:
         memory.forget(profiles={1}, identities={"user_id:u1"})
-        assert not memory.keep(loading, UNKNOWN)
+        assert not memory.keep(loading, "user_id:u1", UNKNOWN)
     assert memory.get("user_id:u1") is None
 
 
 def test_forgetting_everybody_counts_for_reads_under_way() -> None:
     memory = viewers()
     keep(memory, "user_id:u2", known(2))
-    with memory.reading("user_id:u1") as loading:
+    with memory.reading() as loading:
         memory.forget_all()
-        assert not memory.keep(loading, known(1))
+        assert not memory.keep(loading, "user_id:u1", known(1))
     assert len(memory) == 0
     assert keep(memory, "user_id:u2", known(2))
 
 
 def test_a_change_of_others_during_the_read_does_not_matter() -> None:
     memory = viewers()
-    with memory.reading("user_id:u1") as loading:
+    with memory.reading() as loading:
         memory.forget(profiles={2}, identities={"user_id:u2"})
-        assert memory.keep(loading, known(1))
+        assert memory.keep(loading, "user_id:u1", known(1))
     assert memory.get("user_id:u1") == known(1)
 
 

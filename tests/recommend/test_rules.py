@@ -225,12 +225,11 @@ def test_a_token_carries_what_attribution_needs() -> None:
     choice = rules.creatives.Choice(
         Creative(shown=shown("spring"), audience=None, priority=0, link_url="https://example.com"), probability=1 / 3
     )
-    assert rules.tokens.payload("d1", "home", choice, user_id="u1", anonymous_id=None) == {
+    assert rules.tokens.shown("home", choice) == {
         "k": "banner",
-        "d": "d1",
         "p": "home",
         "c": "spring",
-        "u": "u1",
         "to": "https://example.com",
         "pr": 0.333333,
     }
+    assert rules.tokens.visitor(user_id="u1", anonymous_id=None) == {"u": "u1"}

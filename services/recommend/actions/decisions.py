@@ -13,11 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.recommend import memory, rules, store
 from services.recommend.actions import viewers
 from services.recommend.memory.log import Answered, DecisionLog, Slot
+from services.recommend.rules.creatives import Choice
 from shared import clock, tokens
-from shared.contracts import DecideAnswered, DecideAsked, Decision, DecisionMade
+from shared.contracts import DecideAnswered, DecideAsked, Decision
 from shared.database import Database
 from shared.house import House
-from shared.outbox import tell
 
 TAKEN = Counter("marquee_decisions_total", "Decisions by what came of them", ["outcome"])
 SECONDS = Histogram(
@@ -42,46 +42,52 @@ async def decide(house: House, asked: DecideAsked) -> DecideAnswered:
         unit = rules.visitors.unit(viewer.profile_id, user_id=user_id, anonymous_id=anonymous_id)
         at = clock.now()
         decision_id = _new_id(at)
+        told = {"d": decision_id.hex, **rules.tokens.visitor(user_id=user_id, anonymous_id=anonymous_id)}
+        links = f"{held.settings.public_url.rstrip('/')}/t"
         decisions: list[Decision] = []
         slots: list[Slot] = []
-        links = f"{house.settings.public_url}/t"
         for key in asked.placements:
             placement = held.catalogue.get(key)
             if placement is None:
-                _unknown.inc()
                 decisions.append(Decision(placement=key, creative=None, reason="unknown_placement"))
                 continue
             choices = rules.creatives.choose(placement, viewer.segments, unit)
+            for choice in choices:
+                token = tokens.sign(held.track_key, told | rules.tokens.shown(key, choice))
+                decisions.append(_decision(key, choice, token, links))
+                slots.append(Slot(p=key, r=choice.creative.reason, c=choice.creative.shown.key, pr=choice.probability))
             if not choices:
-                _no_match.inc()
                 decisions.append(Decision(placement=key, creative=None, reason="no_match"))
                 slots.append(Slot(p=key, r="no_match"))
-                continue
-            _shown.inc(len(choices))
-            for choice in choices:
-                creative = choice.creative
-                token = tokens.sign(
-                    held.track_key,
-                    rules.tokens.payload(decision_id.hex, key, choice, user_id=user_id, anonymous_id=anonymous_id),
-                )
-                decisions.append(
-                    Decision(
-                        placement=key,
-                        creative=creative.shown,
-                        reason=creative.reason,
-                        token=token,
-                        click_url=None if creative.link_url is None else f"{links}/c/{token}",
-                        impression_url=f"{links}/i/{token}",
-                    )
-                )
-                slots.append(Slot(p=key, r=creative.reason, c=creative.shown.key, pr=choice.probability))
+        _count(decisions, slots)
         if slots:
             held.log.add(Answered(decision_id, at, viewer.profile_id, user_id, anonymous_id, slots))
         return DecideAnswered(decisions=decisions)
 
 
+def _decision(placement: str, choice: Choice, token: str, links: str) -> Decision:
+    """What the front-end gets for one slot; a creative that leads nowhere has no link to click."""
+    creative = choice.creative
+    return Decision(
+        placement=placement,
+        creative=creative.shown,
+        reason=creative.reason,
+        token=token,
+        click_url=None if creative.link_url is None else f"{links}/c/{token}",
+        impression_url=f"{links}/i/{token}",
+    )
+
+
+def _count(decisions: list[Decision], slots: list[Slot]) -> None:
+    """Once per request: ten single counts would cost as much as the choosing."""
+    shown = sum(1 for slot in slots if slot.c is not None)
+    _shown.inc(shown)
+    _no_match.inc(len(slots) - shown)
+    _unknown.inc(len(decisions) - len(slots))
+
+
 async def write(house: House) -> bool:
-    """Write waiting decisions down, and tell those of known viewers. A loop's step; True when there are more."""
+    """Write waiting decisions down. A loop's step; True when there are more."""
     return await _write_some(house.db, memory.held(house).log)
 
 
@@ -108,8 +114,8 @@ async def expire(session: AsyncSession) -> None:
 
 
 async def _write(session: AsyncSession, lines: list[Answered]) -> None:
-    """One batch. A line that is there already came through in a commit whose answer got lost, and was told with it."""
-    fresh = await store.decisions.write(
+    """One batch. A line that is there already came through in a commit whose answer got lost."""
+    await store.decisions.write(
         session,
         [
             (
@@ -123,22 +129,6 @@ async def _write(session: AsyncSession, lines: list[Answered]) -> None:
             for line in lines
         ],
     )
-    for line in lines:
-        if line.profile_id is None or line.id not in fresh:
-            continue
-        for slot in line.slots:
-            if slot.c is not None:
-                tell(
-                    session,
-                    DecisionMade(
-                        decision_id=line.id.hex,
-                        profile_id=line.profile_id,
-                        placement=slot.p,
-                        creative=slot.c,
-                        reason=slot.r,
-                        at=line.at,
-                    ),
-                )
 
 
 def _new_id(at: datetime) -> UUID:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.recommend import memory, store
-from services.recommend.memory.viewers import UNKNOWN, Viewer
+from services.recommend.memory.lookups import Identity
+from services.recommend.memory.viewers import UNKNOWN, Viewer, Viewers
 from shared.contracts import IdentityLinked, SegmentChanged
-from shared.database import after_commit
+from shared.database import Database, after_commit
 from shared.house import House
 
 NAMESPACES = ("user_id", "anonymous_id")
@@ -66,15 +67,21 @@ async def find(house: House, *, user_id: str | None, anonymous_id: str | None) -
 
 
 async def _look(house: House, namespace: str, value: str) -> Viewer:
-    """From memory, else one read of the own database."""
-    viewers = memory.held(house).viewers
-    identity = f"{namespace}:{value}"
-    known = viewers.get(identity)
+    """From memory, else from the own database, together with whoever else is missing."""
+    held = memory.held(house)
+    known = held.viewers.get(f"{namespace}:{value}")
     if known is not None:
         return known
-    with viewers.reading(identity) as loading:
-        async with house.db.transaction() as session:
-            row = await store.viewers.view(session, namespace, value)
-        viewer = UNKNOWN if row is None else Viewer(row.profile_id, row.named, frozenset(row.segments))
-        viewers.keep(loading, viewer)
-    return viewer
+    return await held.lookups.find((namespace, value), lambda asked: _read(house.db, held.viewers, asked))
+
+
+async def _read(database: Database, viewers: Viewers, asked: Sequence[Identity]) -> dict[Identity, Viewer]:
+    """Everyone asked for, remembered unless he changed meanwhile."""
+    found = dict.fromkeys(asked, UNKNOWN)
+    with viewers.reading() as reading:
+        async with database.transaction() as session:
+            for row in await store.viewers.views(session, asked):
+                found[row.namespace, row.value] = Viewer(row.profile_id, row.named, frozenset(row.segments))
+        for (namespace, value), viewer in found.items():
+            viewers.keep(reading, f"{namespace}:{value}", viewer)
+    return found

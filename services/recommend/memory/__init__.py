@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.recommend.memory.catalogue import Catalogue
 from services.recommend.memory.log import DecisionLog
+from services.recommend.memory.lookups import Lookups
 from services.recommend.memory.news import News
 from services.recommend.memory.popular import Popular
 from services.recommend.memory.viewers import Viewers
@@ -28,6 +29,7 @@ class Memory:
 
     catalogue: Catalogue
     viewers: Viewers
+    lookups: Lookups
     popular: Popular
     log: DecisionLog
     news: News
@@ -56,6 +58,7 @@ def fresh(settings: Settings) -> Memory:
     return Memory(
         catalogue=Catalogue(),
         viewers=Viewers(size=settings.viewers_in_memory, max_age=settings.viewers_max_age),
+        lookups=Lookups(),
         popular=Popular(),
         log=DecisionLog(size=settings.decisions_waiting),
         news=News(),

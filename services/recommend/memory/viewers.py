@@ -24,18 +24,17 @@ UNKNOWN = Viewer(profile_id=None, named=False, segments=frozenset())
 
 @dataclass(slots=True)
 class Loading:
-    """One read of the database that is under way, with the changes that arrived meanwhile."""
+    """One read of the database that is under way, with the changes that were announced meanwhile."""
 
-    identity: str
     profiles: list[Collection[int]] = field(default_factory=list)
     identities: list[Collection[str]] = field(default_factory=list)
     everything: bool = False
 
-    def stale(self, viewer: Viewer) -> bool:
+    def stale(self, identity: str, viewer: Viewer) -> bool:
         """Whether what was read may be older than a change that was already announced."""
         return (
             self.everything
-            or any(self.identity in changed for changed in self.identities)
+            or any(identity in changed for changed in self.identities)
             or any(viewer.profile_id in changed for changed in self.profiles)
         )
 
@@ -77,23 +76,23 @@ class Viewers:
         return entry.viewer
 
     @contextmanager
-    def reading(self, identity: str) -> Iterator[Loading]:
+    def reading(self) -> Iterator[Loading]:
         """Around a read of the database, from before its first statement until after `keep`."""
-        loading = Loading(identity)
+        loading = Loading()
         self._loading.append(loading)
         try:
             yield loading
         finally:
             self._loading.remove(loading)
 
-    def keep(self, loading: Loading, viewer: Viewer) -> bool:
+    def keep(self, loading: Loading, identity: str, viewer: Viewer) -> bool:
         """Remember what was read, unless a change of this viewer was announced since (then False)."""
-        if loading.stale(viewer):
+        if loading.stale(identity, viewer):
             return False
-        self._drop(loading.identity)
-        self._entries[loading.identity] = _Entry(viewer, self._timer() + self._max_age)
+        self._drop(identity)
+        self._entries[identity] = _Entry(viewer, self._timer() + self._max_age)
         if viewer.profile_id is not None:
-            self._by_profile.setdefault(viewer.profile_id, set()).add(loading.identity)
+            self._by_profile.setdefault(viewer.profile_id, set()).add(identity)
         while len(self._entries) > self._size:
             self._drop(next(iter(self._entries)))
         return True

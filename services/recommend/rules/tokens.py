@@ -7,21 +7,15 @@ from typing import Any
 from services.recommend.rules.creatives import Choice
 
 
-def payload(
-    decision_id: str, placement: str, choice: Choice, *, user_id: str | None, anonymous_id: str | None
-) -> dict[str, Any]:
-    """Decision, placement, creative, viewer as claimed, target and probability. Short names: it stands in URLs."""
-    told: dict[str, Any] = {
-        "k": "banner",
-        "d": decision_id,
-        "p": placement,
-        "c": choice.creative.shown.key,
-        "pr": round(choice.probability, 6),
-    }
-    if user_id is not None:
-        told["u"] = user_id
-    if anonymous_id is not None:
-        told["a"] = anonymous_id
-    if choice.creative.link_url is not None:
-        told["to"] = choice.creative.link_url
+def visitor(*, user_id: str | None, anonymous_id: str | None) -> dict[str, str]:
+    """Who it was decided for, as the front-end claimed."""
+    return {name: value for name, value in (("u", user_id), ("a", anonymous_id)) if value is not None}
+
+
+def shown(placement: str, choice: Choice) -> dict[str, Any]:
+    """What was decided: kind, placement, creative, probability, target. Short names, since it stands in URLs."""
+    creative = choice.creative
+    told: dict[str, Any] = {"k": "banner", "p": placement, "c": creative.shown.key, "pr": round(choice.probability, 6)}
+    if creative.link_url is not None:
+        told["to"] = creative.link_url
     return told

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -18,7 +17,6 @@ _WRITE = text(
                 CAST(:users AS text[]), CAST(:anonymous AS text[]), CAST(:shown AS text[]))
          AS line (id, at, profile_id, user_id, anonymous_id, shown)
     ON CONFLICT (id) DO NOTHING
-    RETURNING id
     """
 )
 
@@ -30,11 +28,15 @@ _EXPIRE = text(
 )
 
 
-async def write(session: AsyncSession, lines: Sequence[tuple[UUID, datetime, int | None, Any, Any, str]]) -> set[UUID]:
-    """Write (id, at, profile_id, user_id, anonymous_id, slots as JSON); the ids that were not there before."""
+Line = tuple[UUID, datetime, int | None, str | None, str | None, str]
+"""id, at, profile_id, user_id, anonymous_id, slots as JSON."""
+
+
+async def write(session: AsyncSession, lines: Sequence[Line]) -> None:
+    """Write these lines, except those that are there already."""
     ids, ats, profiles, users, anonymous, shown = (list(column) for column in zip(*lines, strict=True))
     values = {"ids": ids, "ats": ats, "profiles": profiles, "users": users, "anonymous": anonymous, "shown": shown}
-    return set((await session.execute(_WRITE, values)).scalars())
+    await session.execute(_WRITE, values)
 
 
 async def expire(session: AsyncSession, before: datetime, limit: int) -> int:

@@ -27,12 +27,13 @@ _ENTER = text(
 
 _LEAVE = text("DELETE FROM memberships WHERE segment = :segment AND profile_id = ANY(CAST(:profiles AS bigint[]))")
 
-_VIEW = text(
+_VIEWS = text(
     """
-    SELECT i.profile_id,
+    SELECT namespace, value, i.profile_id,
            EXISTS (SELECT FROM identities n WHERE n.profile_id = i.profile_id AND n.namespace = 'user_id') AS named,
            ARRAY(SELECT m.segment FROM memberships m WHERE m.profile_id = i.profile_id) AS segments
-    FROM identities i WHERE i.namespace = :namespace AND i.value = :value
+    FROM unnest(CAST(:namespaces AS text[]), CAST(:values AS text[])) AS asked (namespace, value)
+    JOIN identities i USING (namespace, value)
     """
 )
 
@@ -60,9 +61,7 @@ async def leave(session: AsyncSession, segment: str, profiles: Collection[int]) 
     await session.execute(_LEAVE, {"segment": segment, "profiles": sorted(profiles)})
 
 
-async def view(session: AsyncSession, namespace: str, value: str) -> Row[Any] | None:
-    """profile_id, named, segments of the profile behind an identity, in one snapshot; None if unknown."""
-    found: Sequence[Row[*tuple[Any, ...]]] = (
-        await session.execute(_VIEW, {"namespace": namespace, "value": value})
-    ).all()
-    return found[0] if found else None
+async def views(session: AsyncSession, asked: Sequence[tuple[str, str]]) -> Sequence[Row[*tuple[Any, ...]]]:
+    """namespace, value, profile_id, named, segments of those (namespace, value) that are known: one snapshot."""
+    namespaces, values = [namespace for namespace, _ in asked], [value for _, value in asked]
+    return (await session.execute(_VIEWS, {"namespaces": namespaces, "values": values})).all()
