@@ -18,6 +18,7 @@ from gateway.rules import documents as rules
 from shared import telemetry
 from shared.app import anyone
 from shared.contracts import SERVICES
+from shared.contracts import asyncapi as bus
 
 if TYPE_CHECKING:
     from gateway.memory import Memory
@@ -74,8 +75,6 @@ async def openapi(request: Request) -> Response:
 @router.get("/asyncapi.json", dependencies=[OPEN])
 async def asyncapi() -> Response:
     """The facts and questions of the bus."""
-    from shared.contracts import asyncapi as bus
-
     return Response(msgspec.json.encode(bus.document()), media_type="application/json")
 
 

@@ -121,6 +121,11 @@ class Intake:
             deadline.cancel()
         TAKEN.inc(count)
 
+    @property
+    def waiting(self) -> int:
+        """Bytes of events that wait for their turn or their acknowledgement."""
+        return self._bytes
+
     async def _drain(self, part: int) -> None:
         """Send what waits in a lane, message after message, until it is empty."""
         try:

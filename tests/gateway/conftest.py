@@ -67,7 +67,7 @@ async def listening(app: FastAPI) -> AsyncIterator[str]:
     )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        while not server.started:
             if serving.done():
                 serving.result()
                 raise RuntimeError("the app did not start")

@@ -2,12 +2,353 @@
 
 from __future__ import annotations
 
-from tests.gateway.conftest import Gateway
+import asyncio
+import gzip
+import json
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+import rudderstack.analytics.client as rudder
+import segment.analytics.client as segment
+from starlette.types import Message
+
+from gateway.edge import bodies
+from gateway.rules.events import Refused
+from shared.contracts import PARTITIONS, partition
+from tests.gateway.conftest import WRITE_KEY, Gateway, basic
+from tests.harness.eventually import eventually
+
+TRACK: dict[str, Any] = {"userId": "u1", "event": "Content Liked"}
 
 
-async def test_a_track_call_is_in_the_stream_when_it_is_answered(gateway: Gateway) -> None:
-    answer = await gateway.front.post("/v1/track", json={"userId": "u1", "event": "Content Liked", "messageId": "m1"})
-    assert (answer.status_code, answer.json()) == (200, {"success": True})
-    (event,) = await gateway.received()
-    assert (event.message_id, event.type, event.event, event.user_id) == ("m1", "track", "Content Liked", "u1")
-    assert event.source == "testwritekey"
+@pytest.mark.parametrize(
+    ("paths", "body"),
+    [
+        (("track", "t"), TRACK),
+        (("identify", "i"), {"userId": "u1", "traits": {"age": 20}}),
+        (("page", "p"), {"anonymousId": "a1", "name": "Home"}),
+        (("screen", "s"), {"anonymousId": "a1", "name": "Home"}),
+        (("group", "g"), {"userId": "u1", "groupId": "g1", "traits": {"plan": "free"}}),
+        (("alias", "a"), {"userId": "u1", "previousId": "a1"}),
+    ],
+)
+async def test_every_call_and_its_twin(gateway: Gateway, paths: tuple[str, str], body: dict[str, Any]) -> None:
+    for path in paths:
+        answer = await gateway.front.post(f"/v1/{path}", json={**body, "messageId": path})
+        assert (answer.status_code, answer.json()) == (200, {"success": True})
+    events = await gateway.received()
+    assert [(event.message_id, event.type) for event in events] == [(path, paths[0]) for path in paths]
+    first = events[0]
+    assert first.source == "testwritekey"
+    assert first.context["ip"] == "127.0.0.1"
+    assert first.context["userAgent"].startswith("python-httpx")
+    assert (first.user_id, first.anonymous_id) == (body.get("userId"), body.get("anonymousId"))
+    assert first.traits == body.get("traits", {})
+
+
+@pytest.mark.parametrize("path", ["/v1/batch", "/v1/b"])
+async def test_a_batch_keeps_the_good_and_lists_the_bad(gateway: Gateway, path: str) -> None:
+    body = {"batch": [{**TRACK, "type": "track", "messageId": "m0"}, {"type": "track", "messageId": "m1"}]}
+    answer = await gateway.front.post(path, json=body)
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "success": True,
+        "refused": [{"index": 1, "message_id": "m1", "field": "userId", "reason": "userId or anonymousId is required"}],
+    }
+    assert [event.message_id for event in await gateway.received()] == ["m0"]
+
+
+async def test_a_batch_of_nothing_but_bad_events_is_refused(gateway: Gateway) -> None:
+    answer = await gateway.front.post("/v1/batch", json={"batch": [{"type": "track"}, {"type": "dance"}]})
+    assert answer.status_code == 400
+    told = answer.json()
+    assert (told["code"], len(told["refused"])) == ("all_refused", 2)
+    assert told["message"]
+    assert await gateway.received() == []
+
+
+async def test_events_of_one_viewer_stay_in_order_across_batches_and_partitions(gateway: Gateway) -> None:
+    viewers = [f"u{n}" for n in range(40)]
+    told = 0
+
+    async def send(client: int) -> None:
+        nonlocal told
+        for turn in range(6):
+            batch = [
+                {"type": "track", "userId": viewer, "event": "E", "messageId": f"{viewer}-{turn}-{n}"}
+                for n in range(10)
+                for viewer in viewers[client::4]
+            ]
+            answer = await gateway.front.post("/v1/batch", json={"batch": batch})
+            assert answer.json() == {"success": True}
+            told += len(batch)
+
+    await asyncio.gather(*(send(client) for client in range(4)))
+    events = await gateway.received()
+    assert len(events) == told == 40 * 60
+    for viewer in viewers:
+        mine = [event.message_id for event in events if event.user_id == viewer]
+        assert mine == [f"{viewer}-{turn}-{n}" for turn in range(6) for n in range(10)]
+    messages = await gateway.bus.messages("INTAKE")
+    assert all(
+        partition(event["user_id"]) == message.part
+        for message in messages
+        for event in json.loads(bytes(message.items))
+    )
+    assert {message.part for message in messages} <= set(range(PARTITIONS))
+    assert len(messages) < told / 4, "events are gathered into messages"
+    assert {(message.producer, message.n, message.kind) for message in messages} == {
+        ("gateway", 0, "events.received.v1")
+    }
+
+
+async def test_a_large_batch_of_one_viewer_is_several_messages(gateway: Gateway) -> None:
+    text = "x" * 30_000
+    batch = [{**TRACK, "type": "track", "messageId": f"m{n}", "properties": {"text": text}} for n in range(16)]
+    answer = await gateway.front.post("/v1/batch", json={"batch": batch})
+    assert answer.json() == {"success": True}
+    assert [event.message_id for event in await gateway.received()] == [f"m{n}" for n in range(16)]
+    sizes = [len(msgspec.json.encode(message)) for message in await gateway.bus.messages("INTAKE")]
+    assert len(sizes) == 4
+    assert max(sizes) <= 128 * 1024
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "field"),
+    [
+        (b"not json", 400, "invalid_json", None),
+        (b"", 400, "invalid_json", None),
+        (b"[1]", 400, "wrong_type", None),
+        (b'{"userId": 5, "event": "E"}', 400, "wrong_type", "userId"),
+        (b'{"event": "E"}', 400, "missing_id", "userId"),
+        (b'{"userId": "u", "event": "E", "properties": {"a": "\\u0000"}}', 400, "invalid_text", "properties.a"),
+        (b'{"userId": "u", "event": "E", "properties": {"a": NaN}}', 400, "invalid_json", None),
+        (b'{"userId": "u", "event": "E", "properties": {"a": "\\udfff"}}', 400, "invalid_json", None),
+        (b'{"userId": "u", "event": "E", "timestamp": "2200-01-01T00:00:00Z"}', 400, "time_in_future", "timestamp"),
+        (b'{"userId": "u", "event": "E", "timestamp": 1}', 400, "time_too_old", "timestamp"),
+        (b'{"userId": "u", "event": "E", "p": ' + b"[" * 30 + b"]" * 30 + b"}", 400, "too_deep", None),
+        (b'{"userId": "u", "event": "E", "p": "' + b"x" * 33_000 + b'"}', 413, "too_large", None),
+    ],
+)
+async def test_bad_input_is_refused_and_nothing_changes(
+    gateway: Gateway, body: bytes, status: int, code: str, field: str | None
+) -> None:
+    answer = await gateway.front.post("/v1/track", content=body)
+    assert answer.status_code == status
+    told = answer.json()
+    assert (told["code"], bool(told["message"])) == (code, True)
+    if field:
+        assert told["field"] == field
+    assert await gateway.received() == []
+
+
+async def test_who_has_no_key_is_refused(gateway: Gateway) -> None:
+    body = {**TRACK, "messageId": "m"}
+    for headers in (
+        {},
+        basic("pk_unknownkey"),
+        basic(""),
+        {"Authorization": "Basic ???"},
+        {"Authorization": f"Bearer {WRITE_KEY}"},
+        {"Authorization": gateway.admin.headers["authorization"]},
+    ):
+        answer = await gateway.stranger.post("/v1/track", json=body, headers=headers)
+        assert answer.status_code == 401, headers
+        assert "code" in answer.json() or answer.headers["content-type"] == "application/problem+json"
+    answer = await gateway.stranger.post("/v1/track", json={**body, "writeKey": "pk_unknownkey"})
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "unauthorized"
+    assert await gateway.received() == []
+    answer = await gateway.stranger.post("/v1/track", json={**body, "writeKey": WRITE_KEY})
+    assert answer.status_code == 200
+
+
+async def test_a_beacon_is_plain_text_with_its_key_inside(gateway: Gateway) -> None:
+    body = json.dumps({**TRACK, "writeKey": WRITE_KEY, "sentAt": "2026-01-01T00:00:00Z"})
+    answer = await gateway.stranger.post("/v1/t", content=body, headers={"Content-Type": "text/plain;charset=UTF-8"})
+    assert answer.status_code == 200
+    batch = json.dumps({"batch": [{**TRACK, "type": "track"}], "writeKey": WRITE_KEY})
+    answer = await gateway.stranger.post("/v1/b", content=batch, headers={"Content-Type": "text/plain"})
+    assert answer.status_code == 200
+    assert len(await gateway.received()) == 2
+
+
+async def test_gzip_is_unpacked_and_bombs_are_not(gateway: Gateway) -> None:
+    packed = {"Content-Encoding": "gzip"}
+    body = gzip.compress(json.dumps({"batch": [{**TRACK, "type": "track"}]}).encode())
+    assert (await gateway.front.post("/v1/batch", content=body, headers=packed)).status_code == 200
+    for path, bad, status in (
+        ("/v1/batch", gzip.compress(b" " * 50_000_000), 413),
+        ("/v1/batch", gzip.compress(b'{"batch": [' + b" " * 400_000 + b"]}"), 413),
+        ("/v1/track", gzip.compress(json.dumps({**TRACK, "p": list(range(9000))}).encode()), 413),
+        ("/v1/batch", b"plain", 400),
+        ("/v1/batch", body[:-6], 400),
+    ):
+        answer = await gateway.front.post(path, content=bad, headers=packed)
+        assert (answer.status_code, "code" in answer.json()) == (status, True)
+    answer = await gateway.front.post("/v1/batch", content=body, headers={"Content-Encoding": "br"})
+    assert answer.status_code == 415
+    assert len(await gateway.received()) == 1
+
+
+async def test_a_body_is_refused_while_it_streams(gateway: Gateway) -> None:
+    async def long() -> AsyncIterator[bytes]:
+        for _ in range(64):
+            yield b" " * 65_536
+
+    answer = await gateway.front.post("/v1/batch", content=long())
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+    received = 0
+
+    async def receive() -> Message:
+        nonlocal received
+        received += 65_536
+        return {"type": "http.request", "body": b" " * 65_536, "more_body": True}
+
+    with pytest.raises(Refused) as caught:
+        await bodies.read({"type": "http", "headers": []}, receive, limit=500_000)
+    assert caught.value.status == 413
+    assert received <= 500_000 + 65_536
+
+    received = 0
+    with pytest.raises(Refused):
+        await bodies.read({"type": "http", "headers": [(b"content-length", b"500001")]}, receive, limit=500_000)
+    assert received == 0
+
+
+async def test_a_key_is_for_pages_of_its_origins(gateway: Gateway) -> None:
+    made = await gateway.admin.post(
+        "/v1/keys", json={"kind": "write", "name": "shop", "origins": ["https://shop.test"]}
+    )
+    key = made.json()["key"]
+    # The first key admits every page, so that it would answer for this one in a preflight.
+    await gateway.admin.delete(f"/v1/keys/{WRITE_KEY.removeprefix('pk_')}")
+    await eventually(lambda: gateway.memory.keyring.write(key, datetime.now(UTC)) is not None)
+
+    question = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+    answer = await gateway.stranger.options("/v1/t", headers={"Origin": "https://shop.test", **question})
+    assert answer.status_code == 204
+    assert answer.headers["access-control-allow-origin"] == "https://shop.test"
+    assert answer.headers["access-control-allow-headers"] == "authorization,content-type"
+    assert "POST" in answer.headers["access-control-allow-methods"]
+    assert "Origin" in answer.headers["vary"]
+    answer = await gateway.stranger.options("/v1/t", headers={"Origin": "https://evil.test", **question})
+    assert answer.status_code == 403
+    assert "access-control-allow-origin" not in answer.headers
+
+    good = {**basic(key), "Origin": "https://shop.test"}
+    answer = await gateway.stranger.post("/v1/t", json=TRACK, headers=good)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "https://shop.test")
+    answer = await gateway.stranger.post("/v1/t", json={}, headers=good)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (400, "https://shop.test")
+    answer = await gateway.stranger.post("/v1/t", json=TRACK, headers={**basic(key), "Origin": "https://evil.test"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "origin_not_allowed")
+    assert "access-control-allow-origin" not in answer.headers
+    answer = await gateway.stranger.post("/v1/t", json=TRACK, headers=basic(key))  # a server has no origin
+    assert answer.status_code == 200
+    assert len(await gateway.received()) == 2
+
+
+async def test_more_than_the_rate_waits(gateway: Gateway) -> None:
+    made = await gateway.admin.post("/v1/keys", json={"kind": "write", "name": "slow", "rate": 5})
+    key = made.json()["key"]
+    await eventually(lambda: gateway.memory.keyring.write(key, datetime.now(UTC)) is not None)
+    batch = {"batch": [{**TRACK, "type": "track"} for _ in range(30)]}
+    answer = await gateway.stranger.post("/v1/batch", json=batch, headers=basic(key))
+    assert answer.status_code == 200
+    answer = await gateway.stranger.post("/v1/track", json=TRACK, headers=basic(key))
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_requests")
+    assert 1 <= int(answer.headers["retry-after"]) <= 5
+    assert abs(int(answer.headers["x-ratelimit-reset"]) - time.time()) < 10
+    assert (await gateway.front.post("/v1/track", json=TRACK)).status_code == 200, "another key has its own bucket"
+    assert len(await gateway.received()) == 31
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_an_unmodified_segment_client_delivers(gateway: Gateway, packed: bool) -> None:
+    failures: list[Exception] = []
+
+    def send() -> None:
+        client = segment.Client(
+            WRITE_KEY, host=gateway.url, gzip=packed, on_error=lambda error, _: failures.append(error)
+        )
+        client.identify("u1", {"age": 20})
+        for n in range(250):
+            client.track("u1", "Content Liked", {"content_id": n, "when": datetime.now(UTC)})
+        client.page(anonymous_id="a1", name="Home")
+        client.screen("u1", name="Home")
+        client.group("u1", "g1", {"plan": "free"})
+        client.alias("a1", "u1")
+        client.shutdown()
+
+    await asyncio.to_thread(send)
+    assert failures == []
+    events = await gateway.received()
+    kinds = [event.type for event in events]
+    assert {kind: kinds.count(kind) for kind in kinds} == {
+        "identify": 1, "track": 250, "page": 1, "screen": 1, "group": 1, "alias": 1,
+    }  # fmt: skip
+    liked = [event.properties["content_id"] for event in events if event.type == "track"]
+    assert liked == list(range(250))
+
+
+async def test_an_unmodified_rudderstack_client_delivers(gateway: Gateway) -> None:
+    failures: list[Exception] = []
+
+    def send() -> None:
+        client = rudder.Client(WRITE_KEY, host=gateway.url, on_error=lambda error, _: failures.append(error))
+        for n in range(120):
+            client.track("u1", "Content Liked", {"content_id": n})
+        client.identify("u1", {"age": 20})
+        client.flush()
+        client.join()
+
+    await asyncio.to_thread(send)
+    assert failures == []
+    assert len(await gateway.received()) == 121
+
+
+async def timed(call: Callable[[], Any]) -> tuple[Any, float]:
+    began = time.monotonic()
+    return await call(), time.monotonic() - began
+
+
+async def test_a_bus_that_hangs_is_told_within_two_seconds(gateway: Gateway) -> None:
+    server = gateway.bus.server.process
+    assert (await gateway.front.post("/v1/track", json=TRACK)).status_code == 200
+    server.send_signal(signal.SIGSTOP)
+    try:
+        calls = [timed(lambda: gateway.front.post("/v1/track", json={**TRACK, "messageId": "held"})) for _ in range(20)]
+        for answer, seconds in await asyncio.gather(*calls):
+            assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+            assert int(answer.headers["retry-after"]) >= 1
+            assert seconds < 2
+    finally:
+        server.send_signal(signal.SIGCONT)
+
+    async def taken() -> bool:
+        return (await gateway.front.post("/v1/track", json={**TRACK, "messageId": "again"})).status_code == 200
+
+    await eventually(taken, timeout=20)
+    assert gateway.memory.intake.waiting == 0
+
+
+async def test_a_bus_that_is_gone_is_told_at_once(gateway: Gateway) -> None:
+    server = gateway.bus.server.process
+    server.kill()
+    server.wait()
+    await eventually(lambda: not gateway.house.bus.connected)
+    answer, seconds = await timed(lambda: gateway.front.post("/v1/track", json=TRACK))
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert seconds < 1
+    assert (await gateway.stranger.get("/readyz")).status_code == 503
+    assert (await gateway.stranger.get("/healthz")).status_code == 200

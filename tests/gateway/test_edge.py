@@ -1,0 +1,192 @@
+"""Banners, recommendations and signed links."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+
+from gateway.rules import links
+from shared import tokens
+from shared.contracts import (
+    CreativeShown,
+    DecideAnswered,
+    DecideAsked,
+    Decision,
+    RecommendAnswered,
+    RecommendAsked,
+    Recommended,
+)
+from tests.gateway.conftest import WRITE_KEY, Gateway
+
+
+def decided(asked: DecideAsked) -> DecideAnswered:
+    """Show everybody a creative named after him."""
+    key = f"{asked.user_id}-{asked.anonymous_id}-{asked.context.get('device')}"
+    return DecideAnswered(
+        decisions=[
+            Decision(
+                placement=placement,
+                creative=CreativeShown(key=key, content={"title": "Hi"}),
+                reason="everyone",
+                token="t",
+                click_url="http://m.test/t/c/t",
+                impression_url="http://m.test/t/i/t",
+            )
+            for placement in asked.placements
+        ]
+    )
+
+
+async def test_a_decision_is_asked_and_answered(gateway: Gateway) -> None:
+    await gateway.bus.answer(DecideAsked, decided)
+    body = {"userId": "u1", "anonymousId": "a1", "placements": ["top", "side"], "context": {"device": "tv"}, "new": 1}
+    answer = await gateway.front.post("/v1/decide", json=body)
+    assert answer.status_code == 200
+    assert answer.json()["decisions"][1] == {
+        "placement": "side",
+        "creative": {"key": "u1-a1-tv", "content": {"title": "Hi"}},
+        "reason": "everyone",
+        "token": "t",
+        "click_url": "http://m.test/t/c/t",
+        "impression_url": "http://m.test/t/i/t",
+    }
+    keyed = {"anonymousId": "a1", "placements": ["top"], "writeKey": WRITE_KEY}
+    answer = await gateway.stranger.post(
+        "/v1/decide", content=json.dumps(keyed), headers={"Content-Type": "text/plain"}
+    )
+    assert answer.json()["decisions"][0]["creative"]["key"] == "None-a1-None"
+
+
+async def test_nobody_answers_a_decision(gateway: Gateway) -> None:
+    began = time.monotonic()
+    answer = await gateway.front.post("/v1/decide", json={"userId": "u1", "placements": ["top", "side"]})
+    assert time.monotonic() - began < 1
+    assert answer.status_code == 200
+    nothing = {"creative": None, "reason": "unavailable", "token": None, "click_url": None, "impression_url": None}
+    assert answer.json() == {"decisions": [{"placement": "top", **nothing}, {"placement": "side", **nothing}]}
+
+
+async def test_an_answer_that_is_late_is_not_waited_for(gateway: Gateway) -> None:
+    recommend = await gateway.bus.connection("recommend")
+
+    async def late(_: bytes) -> bytes:
+        await asyncio.sleep(0.6)
+        return b"{}"
+
+    await recommend.answer("recommend.decide", late)
+    began = time.monotonic()
+    answer = await gateway.front.post("/v1/decide", json={"userId": "u1", "placements": ["top"]})
+    assert 0.2 < time.monotonic() - began < 0.55
+    assert answer.json()["decisions"][0]["reason"] == "unavailable"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "field"),
+    [
+        (b"{", "invalid_json", None),
+        (b'{"userId": "u"}', "wrong_type", None),
+        (b'{"userId": "u", "placements": "top"}', "wrong_type", "placements"),
+        (b'{"userId": "u", "placements": []}', "no_placement", "placements"),
+        (b'{"userId": "u", "placements": ["\\u0000"]}', "invalid_text", "placements[0]"),
+        (b'{"placements": ["top"]}', "missing_id", "userId"),
+        (json.dumps({"userId": "u", "placements": ["p"] * 51}).encode(), "too_many_placements", "placements"),
+    ],
+)
+async def test_a_question_that_makes_no_sense(gateway: Gateway, body: bytes, code: str, field: str | None) -> None:
+    answer = await gateway.front.post("/v1/decide", content=body)
+    assert (answer.status_code, answer.json()["code"], answer.json().get("field")) == (400, code, field)
+
+
+async def test_recommendations_are_asked_and_answered(gateway: Gateway) -> None:
+    def recommended(asked: RecommendAsked) -> RecommendAnswered:
+        title = f"{asked.user_id} {asked.anonymous_id} {asked.kind} {asked.limit} {asked.item}"
+        return RecommendAnswered(
+            items=[Recommended(item_id="v1", kind="video", title=title, score=0.5, reason="popular")]
+        )
+
+    query = {"userId": "u1", "kind": "video", "limit": "3", "item": "v9"}
+    answer = await gateway.front.get("/v1/recommendations", params=query)
+    assert (answer.status_code, answer.json()) == (200, {"items": [], "reason": "unavailable"})
+    await gateway.bus.answer(RecommendAsked, recommended)
+    answer = await gateway.front.get("/v1/recommendations", params=query)
+    assert answer.json() == {
+        "items": [
+            {
+                "item_id": "v1",
+                "kind": "video",
+                "title": "u1 None video 3 v9",
+                "score": 0.5,
+                "reason": "popular",
+                "properties": {},
+            }
+        ]
+    }
+    answer = await gateway.stranger.get("/v1/recommendations", params={"anonymousId": "a1", "writeKey": WRITE_KEY})
+    assert answer.json()["items"][0]["title"] == "None a1 None 20 None"
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({}, "missing_id"),
+        ({"userId": "u", "limit": "0"}, "invalid_limit"),
+        ({"userId": "u", "limit": "101"}, "invalid_limit"),
+        ({"userId": "u", "limit": "ten"}, "invalid_limit"),
+        ({"userId": "u", "kind": "\x00"}, "invalid_text"),
+        ({"userId": "u" * 600}, "too_long"),
+    ],
+)
+async def test_recommendations_that_make_no_sense(gateway: Gateway, query: dict[str, str], code: str) -> None:
+    answer = await gateway.front.get("/v1/recommendations", params=query)
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert (await gateway.stranger.get("/v1/recommendations", params=query)).status_code == 401
+
+
+def token(gateway: Gateway, **told: Any) -> str:
+    payload = {"k": "banner", "d": "d1", "p": "top", "c": "red", "u": "u1", "a": "a1", "pr": 0.5, **told}
+    return tokens.sign(gateway.house.settings.key(links.PURPOSE), payload)
+
+
+async def test_an_impression_and_a_click_are_recorded(gateway: Gateway) -> None:
+    signed = token(gateway, to="https://shop.test/a?b=c#d")
+    shown = await gateway.stranger.get(f"/t/i/{signed}")
+    assert (shown.status_code, shown.headers["content-type"]) == (200, "image/gif")
+    assert shown.content.startswith(b"GIF89a")
+    for _ in range(2):
+        clicked = await gateway.stranger.get(f"/t/c/{signed}", params={"to": "https://evil.test"})
+        assert (clicked.status_code, clicked.headers["location"]) == (302, "https://shop.test/a?b=c#d")
+        assert clicked.headers["cache-control"] == "no-store"
+    events = await gateway.received()
+    assert [event.event for event in events] == ["Banner Shown", "Banner Clicked", "Banner Clicked"]
+    assert {(event.type, event.user_id, event.anonymous_id, event.source) for event in events} == {
+        ("track", "u1", "a1", "link")
+    }
+    assert events[0].properties == {"placement": "top", "creative": "red", "decision_id": "d1"}
+    assert events[1].message_id == events[2].message_id != events[0].message_id
+
+
+async def test_a_link_that_was_touched_leads_nowhere(gateway: Gateway) -> None:
+    good = token(gateway, to="https://shop.test/")
+    foreign = tokens.sign(b"k" * 32, {"k": "banner", "d": "d", "p": "p", "c": "c", "u": "u", "to": "https://evil.test"})
+    flipped = [good[:at] + ("A" if good[at] != "A" else "B") + good[at + 1 :] for at in range(0, len(good) - 1, 7)]
+    for bad in (foreign, "nothing", token(gateway, to="javascript:alert(1)"), token(gateway), *flipped):
+        answer = await gateway.stranger.get(f"/t/c/{bad}")
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert (await gateway.stranger.get(f"/t/i/{foreign}")).status_code == 404
+    assert (await gateway.stranger.head(f"/t/c/{good}")).status_code == 405, "a scanner's look is no click"
+    assert await gateway.received() == []
+
+
+async def test_a_click_leads_on_although_the_bus_is_away(gateway: Gateway) -> None:
+    server = gateway.bus.server.process
+    server.kill()
+    server.wait()
+    signed = token(gateway, to="https://shop.test/")
+    answer = await gateway.stranger.get(f"/t/c/{signed}")
+    assert (answer.status_code, answer.headers["location"]) == (302, "https://shop.test/")
+    answer = await gateway.stranger.get(f"/t/i/{signed}")
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
