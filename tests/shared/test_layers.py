@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,6 +53,6 @@ def test_messages_keep_order_lose_nothing_and_stay_small(told: list[tuple[str, i
         assert items
         assert len(items) == 1 or sum(map(len, items)) <= MESSAGE_BYTES
     # Neighbours of one kind share a message unless it would grow too large.
-    for (*first, some), (*second, more) in zip(finished, finished[1:], strict=False):
+    for (*first, some), (*second, more) in pairwise(finished):
         if first == second:
             assert sum(map(len, some)) + len(more[0]) + len(some) > MESSAGE_BYTES
