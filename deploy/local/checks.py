@@ -47,14 +47,6 @@ async def _compare(port: int) -> bool:
     password = temporary.PASSWORD
     await databases.make_on(port, superuser=password, passwords=dict.fromkeys(SERVICES, password))
     urls = {service: databases.url(service, password=password, port=port) for service in SERVICES}
-    outcomes = await asyncio.gather(*(_one(service, url) for service, url in urls.items()))
-    for service, (code, words) in zip(SERVICES, outcomes, strict=True):
-        print(f"   {service}: {'ok' if code == 0 else 'FAILED'}", flush=True)
-        if code != 0:
-            print(words, flush=True)
-    return all(code == 0 for code, _ in outcomes)
-
-
-async def _one(service: str, url: str) -> tuple[int, str]:
-    code, words = await migrations.run("upgrade", service, url)
-    return (code, words) if code != 0 else await migrations.run("check", service, url)
+    code, words = await migrations.run(["upgrade", "check"], urls)
+    print(words + f"   {'ok' if code == 0 else 'FAILED'}", flush=True)
+    return code == 0

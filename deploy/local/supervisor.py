@@ -46,6 +46,7 @@ class Supervisor:
         self._children: dict[str, Child] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._crashes: dict[str, int] = {}
+        self._resting: set[str] = set()
         self._ending = asyncio.Event()
 
     def start(self, child: Child) -> None:
@@ -53,6 +54,11 @@ class Supervisor:
         name = child.program.name
         self._children[name] = child
         self._watchers[name] = asyncio.create_task(self._watch(child.program), name=f"watch {name}")
+
+    @property
+    def names(self) -> list[str]:
+        """Everyone who was started and not stopped."""
+        return list(self._watchers)
 
     async def _watch(self, program: Program) -> None:
         name, pause = program.name, FIRST_PAUSE
@@ -68,7 +74,9 @@ class Supervisor:
                 pause = FIRST_PAUSE
             self._crashes[name] = self._crashes.get(name, 0) + 1
             self.voice.say("marquee", f"{name} {end}; it starts again in {pause:g} s")
+            self._resting.add(name)
             await asyncio.sleep(pause)
+            self._resting.discard(name)
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _run(self, program: Program) -> int:
@@ -118,9 +126,9 @@ class Supervisor:
     async def stop(self, *groups: Iterable[str]) -> None:
         """Stop everyone, group after group: kindly, then by force after its patience. Nobody starts again."""
         self._ending.set()
-        for name, watcher in self._watchers.items():
-            if name not in self.running:  # it rests after a crash
-                watcher.cancel()
+        for name in self._resting & self._watchers.keys():
+            # Only these are cancelled: asyncio may wait for ever for a child whose start was cancelled half-way.
+            self._watchers[name].cancel()
         for group in groups:
             await asyncio.gather(*(self._stop(name) for name in group if name in self._watchers))
 
@@ -134,6 +142,7 @@ class Supervisor:
             self.kill([name])
         with contextlib.suppress(asyncio.CancelledError):
             await watcher
+        self.voice.say("marquee", f"{name} stopped")
 
     def kill(self, names: Iterable[str]) -> None:
         """End them now, with everything they started."""

@@ -1,0 +1,1 @@
+"""Tests of the one command, its servers, its supervisor and the containers."""
