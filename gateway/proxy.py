@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+import aiohttp
 import httpx
 from fastapi import APIRouter
 from httpx_aiohttp import AiohttpTransport
@@ -101,7 +102,8 @@ async def forward(request: Request) -> Response:
     house = request.app.state.house
     path = request.scope["path"]
     service = owner(path)
-    if service is None:
+    if service is None or not {".", ".."}.isdisjoint(path.split("/")):
+        # The client would resolve dots, and with them leave the prefix that was checked.
         raise NotFound(f"nobody owns {path}")
     return await _streamed(request, house.memory.urls[service], callers.sign(house.caller_key, caller), house.memory)
 
@@ -168,9 +170,11 @@ def _named(connection: str | None) -> frozenset[bytes]:
 
 def _away(error: Exception, address: str) -> Problem:
     log.warning("service did not answer", address=address, error=f"{type(error).__name__}: {error}"[:300])
-    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
+    # The transport calls a connection that broke a ConnectTimeout too; only the cause says whether anything was sent.
+    cause = error.__cause__
+    if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         return ServiceAway("try again in a moment", headers={"Retry-After": "2"})
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(cause, aiohttp.ServerTimeoutError):
         return ServiceSlow("it may still be at work")
     if isinstance(error, httpx.HTTPError | OSError):
         return ServiceBroke("what it did is unknown")

@@ -34,7 +34,10 @@ class Taken(Conflict):
 
 
 @router.api_route(
-    "/echo/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], dependencies=[allow("profile:read")]
+    "/echo/{rest:path}",
+    methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+    dependencies=[allow("profile:read")],
+    include_in_schema=False,
 )
 async def echo(request: Request, caller: CallerDep) -> dict[str, Any]:
     """What arrived."""
@@ -114,7 +117,7 @@ async def test_a_call_arrives_as_it_was_made_in_the_callers_name(gateway: Gatewa
     body = b"some body" if method != "GET" else b""
     told = await gateway.admin.request(
         method,
-        "/v1/profiles/echo/user_id%3Au%2F1?a=1&a=2&b=%20",
+        "/v1/profiles/echo/user_id%3Au%2F1%25?a=1&a=2&b=%20",
         content=body,
         headers={
             "traceparent": f"00-{'a' * 32}-{'b' * 16}-01",
@@ -128,7 +131,7 @@ async def test_a_call_arrives_as_it_was_made_in_the_callers_name(gateway: Gatewa
     assert told.status_code == 200
     arrived = told.json()
     assert arrived["method"] == method
-    assert arrived["path"] == "/v1/profiles/echo/user_id%3Au%2F1"
+    assert arrived["path"] == "/v1/profiles/echo/user_id:u%2F1%25", "a needless escape may go, the others stay"
     assert arrived["query"] == "a=1&a=2&b=%20"
     assert (arrived["size"], arrived["digest"]) == (len(body), hashlib.sha256(body).hexdigest())
     assert arrived["caller"] == ["testsecretkey", "admin"]
@@ -206,6 +209,32 @@ async def test_a_service_that_is_away_is_a_problem(gateway: Gateway) -> None:
     answer = await gateway.admin.get("/v1/segments")
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/service-away")
     assert answer.headers["retry-after"]
+
+
+async def test_dots_do_not_lead_out_of_a_prefix(gateway: Gateway) -> None:
+    for path in (
+        "/v1/profiles/%2e%2e/%2e%2e/metrics",
+        "/v1/profiles/x%2f..%2f..%2f..%2fmetrics",
+        "/v1/profiles/%2e/taken",
+    ):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rpartition(":")[2]))
+        head = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {gateway.admin.headers['authorization']}\r\n\r\n"
+        writer.write(head.encode())
+        assert b" 404 " in await reader.readline(), path
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_service_that_breaks_off_is_a_problem(open_gateway: Opening) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, open_gateway(profile_url=f"http://127.0.0.1:{port}") as gateway:
+        answer = await gateway.admin.post("/v1/profiles/echo/x", content=b"body")
+        assert (answer.status_code, answer.json()["type"]) == (502, "/problems/service-broke")
 
 
 @pytest.mark.parametrize("path", ["/v1/nothing", "/", "/v1/profilesx", "/v1/services/nobody/jobs/1", "/v2/profiles"])
