@@ -42,12 +42,13 @@ class Desk:
 
 @contextlib.asynccontextmanager
 async def opened(house: House) -> AsyncIterator[Desk]:
-    """Open the desk of this process."""
+    """Open the desk of this process. Raises BadServer or BadAddress, which end its start with that sentence."""
     settings = house.settings
     assert isinstance(settings, CampaignSettings)
     post = None
-    if settings.smtp_url is not None:
-        server = smtp.server(settings.smtp_url.get_secret_value())
+    url = settings.smtp_url.get_secret_value() if settings.smtp_url else ""
+    if url:
+        server = smtp.server(url)
         # A name of our own spares the library a reverse look-up that can take seconds.
         post = smtp.PostOffice(server, connections=settings.smtp_connections, name=_greeting())
     desk = Desk(letters.sender(settings.mail_from), settings.key("message-id"), post)

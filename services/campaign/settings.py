@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from services.campaign.outside import smtp
-from services.campaign.rules import letters
 from shared.settings import Settings
 
 
@@ -27,17 +25,3 @@ class CampaignSettings(Settings):
     """A claimed message whose sender went silent is planned again after this time; its sending had not begun."""
     call_seconds: float = Field(300.0, gt=0)
     """A message whose sender went silent while sending is `unknown` after this time. Longer than any SMTP dialogue."""
-
-    @field_validator("smtp_url")
-    @classmethod
-    def _understood(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is None or not url.get_secret_value():
-            return None
-        smtp.server(url.get_secret_value())
-        return url
-
-    @field_validator("mail_from")
-    @classmethod
-    def _mailbox(cls, text: str) -> str:
-        letters.sender(text)
-        return text

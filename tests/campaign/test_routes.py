@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from services.campaign.app import create
+from services.campaign.app import SERVICE, create
 from services.campaign.settings import CampaignSettings
 from shared.app import permissions
 from tests.campaign.samples import body, entered, messages, start
 from tests.harness.eventually import eventually
-from tests.harness.houses import Running
+from tests.harness.houses import Opening, Running
 
 Campaign = Callable[..., Awaitable[Running]]
 PATH = "/v1/campaigns/welcome"
@@ -182,10 +182,18 @@ def _settings(**options: Any) -> CampaignSettings:
     return CampaignSettings.model_validate(needed | options)
 
 
-def test_bad_settings_are_refused_without_showing_the_password() -> None:
+async def test_bad_settings_end_the_start_without_showing_the_password(open_house: Callable[..., Opening]) -> None:
     for bad in ({"smtp_url": "http://user:hunter2@mail"}, {"mail_from": "nobody"}):
-        with pytest.raises(ValueError, match=r"MARQUEE_SMTP_URL|address") as caught:
-            _settings(**bad)
+        with pytest.raises(ValueError, match=r"MARQUEE_SMTP_URL must look like|not an e-mail address") as caught:
+            await open_house(SERVICE, **bad)
         assert "hunter2" not in str(caught.value)
-    assert _settings(smtp_url="").smtp_url is None
     assert "hunter2" not in repr(_settings(smtp_url="smtp://u:hunter2@mail"))
+    with pytest.raises(ValueError, match="smtp_connections") as caught:
+        _settings(smtp_url="smtp://u:hunter2@mail", smtp_connections=0)
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_an_empty_address_is_no_server(campaign: Campaign) -> None:
+    running = await campaign(smtp_url="")
+    await start(running)
+    assert (await running.client.get(PATH)).json()["delivery"]["ready"] is False

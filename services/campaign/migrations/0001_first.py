@@ -70,7 +70,7 @@ def upgrade() -> None:
         sa.Column("due_at", TIME, nullable=False),
         sa.Column("finished_at", TIME),
         sa.PrimaryKeyConstraint("id", name="triggers_pkey"),
-        sa.UniqueConstraint("name", "trigger_id", name="triggers_name_key"),
+        sa.UniqueConstraint("name", "trigger_id", name="triggers_name_trigger_id_key"),
         sa.CheckConstraint("state IN ('waiting', 'planned', 'ignored', 'failed')", name=op.f("triggers_state_check")),
         comment="What other systems asked for over the bus; kept first, resolved to viewers afterwards",
     )
