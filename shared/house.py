@@ -106,6 +106,8 @@ async def open_house(service: Service, settings: Settings) -> AsyncIterator[Hous
             house.memory = await closing.enter_async_context(service.memory(house))
         if service.changed is not None:
             await _hear_changes(house, service.changed)
+        # Before the memory closes: what an answer leaves there must not come too late.
+        closing.push_async_callback(bus.quiet)
         for door in service.answers:
             await answers.listen(house, door)
         if service.snapshots:

@@ -52,6 +52,7 @@ class Bus:
         self._client = Client()
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(CONCURRENT_ANSWERS)
+        self._answering: list[Subscription] = []
 
     async def open(self) -> None:
         """Connect and make sure that the server keeps what it acknowledges, and that the streams exist."""
@@ -240,7 +241,17 @@ class Bus:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-        await self._client.subscribe(f"ask.{subject}", queue=self.name, cb=arrived)
+        self._answering.append(await self._client.subscribe(f"ask.{subject}", queue=self.name, cb=arrived))
+
+    async def quiet(self) -> None:
+        """Take no more questions (another replica gets them) and finish those that have come."""
+        answering, self._answering = self._answering, []
+        for subscription in answering:
+            with contextlib.suppress(NatsError, TimeoutError, OSError):
+                async with asyncio.timeout(3):
+                    await subscription.drain()  # type: ignore[no-untyped-call] # untyped in nats-py
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=2)
 
     # Broadcasts
 
