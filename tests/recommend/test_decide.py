@@ -19,6 +19,7 @@ from services.recommend.actions import viewers
 from services.recommend.app import SERVICE
 from services.recommend.tables import creative_days, decisions
 from shared import clock, tokens
+from shared.bus import Unanswered
 from shared.contracts import DecideAsked
 from shared.database import Database
 from tests.harness.bus import TestBus
@@ -294,6 +295,34 @@ async def test_the_log_survives_a_shutdown(
     async with again.db.transaction() as session:
         who = (await session.execute(select(decisions.c.anonymous_id))).scalars().all()
     assert sorted(who) == [f"a{number}" for number in range(7)]
+
+
+async def test_every_decision_answered_during_a_shutdown_is_logged(
+    open_house: Callable[..., Opening], databases: Databases, decide: Decide
+) -> None:
+    url = await databases.clone("recommend")
+    closed = asyncio.Event()
+
+    async def ask_until_closed(who: str) -> int:
+        answered = 0
+        while not closed.is_set():
+            try:
+                await decide("home", anonymous_id=f"{who}-{answered}")
+            except Unanswered:
+                return answered
+            answered += 1
+        return answered
+
+    async with open_house(SERVICE, database_url=url) as running:
+        await running.client.put("/v1/placements/home", json={"name": "Home"})
+        asking = [asyncio.create_task(ask_until_closed(f"a{number}")) for number in range(8)]
+        await decide("home", anonymous_id="first")
+    closed.set()
+    answered = sum(await asyncio.gather(*asking)) + 1
+    again = await open_house(SERVICE, database_url=url)
+    async with again.db.transaction() as session:
+        logged = len((await session.execute(select(decisions.c.id))).all())
+    assert logged >= answered > 8
 
 
 async def test_a_log_line_written_twice_stands_once(home: Running, decide: Decide) -> None:

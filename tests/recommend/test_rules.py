@@ -118,7 +118,7 @@ def test_a_bucket_unit_is_the_profile_else_the_anonymous_id_else_the_claimed_use
     assert rules.visitors.unit(None, user_id="u", anonymous_id=None) == "u"
 
 
-@pytest.mark.parametrize("value", ["", "x" * 201, "a\x00b", None])
+@pytest.mark.parametrize("value", ["", "x" * 513, "a\x00b", None])
 def test_ids_that_cannot_be_anybodys_are_nobody(value: str | None) -> None:
     assert rules.visitors.claimed(value) is None
 

@@ -12,7 +12,7 @@ from prometheus_client import Counter
 DROPPED = Counter("marquee_decisions_dropped_total", "Decisions that were answered but not logged: the buffer was full")
 
 
-class Slot(msgspec.Struct, frozen=True, omit_defaults=True):
+class Slot(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One decision of a request as the log keeps it: placement, creative, reason, probability."""
 
     p: str
@@ -21,7 +21,7 @@ class Slot(msgspec.Struct, frozen=True, omit_defaults=True):
     pr: float = 1.0
 
 
-class Answered(msgspec.Struct, frozen=True):
+class Answered(msgspec.Struct, frozen=True, gc=False):
     """One decide request, answered."""
 
     id: UUID

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-LONGEST_ID = 200
+LONGEST_ID = 512
+"""In characters; what the gateway lets through."""
 
 
 def claimed(value: str | None) -> str | None:
-    """The id a front-end claims, or None when it cannot be anybody's (empty, longer than 200, NUL)."""
+    """The id a front-end claims, or None when it cannot be anybody's (empty, too long, NUL)."""
     if value is None or not 0 < len(value) <= LONGEST_ID or "\x00" in value:
         return None
     return value
