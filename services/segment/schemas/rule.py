@@ -51,8 +51,6 @@ def _text(value: Any, longest: int) -> str:
         raise PydanticCustomError("text", "must be a text that is not empty")
     if len(value) > longest:
         raise PydanticCustomError("text", "is longer than {longest} characters", {"longest": longest})
-    if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise PydanticCustomError("text", "has a character that no text can hold (NUL or half a surrogate pair)")
     return value
 
 

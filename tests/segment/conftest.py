@@ -1,0 +1,42 @@
+"""Fixtures of segment's tests: its running house, and a database to ask directly."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from services.segment.app import SERVICE
+from shared import outbox
+from shared.database import Database
+from shared.settings import Settings
+from tests.harness.databases import Databases
+from tests.harness.houses import Opening, Running
+
+
+@pytest.fixture
+async def home(open_house: Callable[..., Opening]) -> Running:
+    """Segment, running alone."""
+    return await open_house(SERVICE)
+
+
+@pytest.fixture(scope="module")
+async def engine(databases: Databases) -> AsyncIterator[AsyncEngine]:
+    """An engine on an empty segment database of this module."""
+    url = await databases.clone("segment")
+    settings = Settings(database_url=url, nats_url="nats://none", nats_monitor_url="http://none", secret="s" * 64)
+    database = Database("segment", settings)
+    yield database.engine
+    await database.close()
+    await databases.drop(url)
+
+
+@asynccontextmanager
+async def undone(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+    """A transaction whose work is undone in the end."""
+    async with AsyncSession(engine, expire_on_commit=False) as session, session.begin() as transaction:
+        outbox.begin(session, "segment")
+        yield session
+        await transaction.rollback()
