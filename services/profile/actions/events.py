@@ -176,11 +176,15 @@ def _first_times(batch: Iterable[Call]) -> dict[str, datetime]:
 
 def _seen(calls: Iterable[Call]) -> list[Seen]:
     """How these calls move the counters of their origins, by origin."""
-    moved: dict[str, Seen] = {}
+    by_origin: dict[str, list[Call]] = {}
     for call in calls:
-        one = int(call.event is not None)
-        old = moved.get(call.claim.origin) or Seen(call.claim.origin, 0, call.time, call.time)
-        moved[call.claim.origin] = Seen(
-            old.origin, old.events + one, min(old.first, call.time), max(old.last, call.time)
+        by_origin.setdefault(call.claim.origin, []).append(call)
+    return [
+        Seen(
+            origin,
+            events=sum(call.event is not None for call in its),
+            first=min(call.time for call in its),
+            last=max(call.time for call in its),
         )
-    return [moved[origin] for origin in sorted(moved)]
+        for origin, its in sorted(by_origin.items())
+    ]

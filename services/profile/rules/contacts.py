@@ -50,6 +50,11 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
+@lru_cache(maxsize=8192)
+def _named(name: str) -> bool:
+    return _plain(name) in _NAMES
+
+
 def is_contact(name: str, value: Any) -> bool:
     """Whether this is contact data, by its name (`phoneNumber`, `$email`, `device_tokens` …) or as an e-mail address.
 
@@ -57,20 +62,24 @@ def is_contact(name: str, value: Any) -> bool:
     """
     if isinstance(value, str) and "@" in value and _EMAIL.fullmatch(value):
         return True
-    return _plain(name) in _NAMES and not isinstance(value, bool) and value is not None
+    return _named(name) and value is not None and not isinstance(value, bool)
 
 
 def scrubbed(value: Any) -> Any:
     """The value without the contact data inside it, at any depth; the same object when there is none."""
     if isinstance(value, dict):
-        clean = {name: scrubbed(inner) for name, inner in value.items() if not is_contact(name, inner)}
-        same = len(clean) == len(value) and all(clean[name] is value[name] for name in clean)
-        return value if same else clean
+        if not any(_dirty(name, inner) for name, inner in value.items()):
+            return value
+        return {name: scrubbed(inner) for name, inner in value.items() if not is_contact(name, inner)}
     if isinstance(value, list):
-        items = [scrubbed(inner) for inner in value if not is_contact("", inner)]
-        same = len(items) == len(value) and all(a is b for a, b in zip(items, value, strict=True))
-        return value if same else items
+        if not any(_dirty("", inner) for inner in value):
+            return value
+        return [scrubbed(inner) for inner in value if not is_contact("", inner)]
     return value
+
+
+def _dirty(name: str, value: Any) -> bool:
+    return is_contact(name, value) or (isinstance(value, dict | list) and scrubbed(value) is not value)
 
 
 def masked(value: Any, name: str = "") -> Any:
