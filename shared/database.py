@@ -21,8 +21,8 @@ from shared.settings import Settings
 _OUTAGES = ("08", "53", "55", "57", "58", "40")
 """SQLSTATE classes that are nobody's content: connection, resources, locks, shutdown, system, rollback by deadlock."""
 
-_UNSTORABLE = ("22003", "22021", "22P05")
-"""SQLSTATEs of values no column of their type can hold: out of range, not in the encoding, NUL in JSON."""
+_UNSTORABLE = ("22000", "22003", "22021", "22P05")
+"""SQLSTATEs of values no column can hold: refused by asyncpg itself, out of range, not in the encoding, NUL in JSON."""
 
 log = telemetry.logger(__name__)
 
@@ -90,23 +90,18 @@ def after_commit(session: AsyncSession, callback: Callable[[], object]) -> None:
 def is_outage(error: BaseException) -> bool:
     """Whether an error is an outage (of database, bus, network) and not the fault of what was being done."""
     if isinstance(error, DBAPIError):
-        if isinstance(getattr(error.orig, "__cause__", None), ValueError):
-            return False  # asyncpg refused the value before sending it: out of range, not UTF-8, of a wrong type
         code = getattr(error.orig, "sqlstate", None)
         return error.connection_invalidated or code is None or str(code)[:2] in _OUTAGES
     if isinstance(error, asyncpg.PostgresError):
         return str(error.sqlstate or "")[:2] in _OUTAGES
-    if isinstance(error, asyncpg.InterfaceError):
-        return not isinstance(error, ValueError)
-    return isinstance(error, OSError | TimeoutError | PoolTimeout) or bool(getattr(error, "outage", False))
+    return isinstance(error, OSError | TimeoutError | PoolTimeout | asyncpg.InterfaceError) or bool(
+        getattr(error, "outage", False)
+    )
 
 
 def is_unstorable(error: BaseException) -> bool:
     """Whether the database cannot hold a value: a NUL, half a surrogate pair, a number out of range."""
-    if not isinstance(error, DBAPIError):
-        return False
-    refused = isinstance(getattr(error.orig, "__cause__", None), ValueError)
-    return refused or getattr(error.orig, "sqlstate", None) in _UNSTORABLE
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _UNSTORABLE
 
 
 def words(error: BaseException) -> str:
