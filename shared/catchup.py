@@ -104,6 +104,8 @@ class CatchUp:
             now = (await session.execute(select(catch_ups).where(catch_ups.c.kind == fact.kind))).one_or_none()
             if now != known:
                 return
+            if cursor is None:
+                await self.apply.forget(session, fact.kind)
             if items:
                 await self._apply(session, fact, items)
             statement = upsert(catch_ups).values(

@@ -42,12 +42,14 @@ class On:
     """Call `action(session, items)` with facts of one type, in stream order.
 
     It may be called again with fewer items after it raised, and with a newcomer's snapshot when `catch_up` is set: an
-    action is an idempotent write.
+    action is an idempotent write. A snapshot tells what is, not what is gone: where things can go, `forget(session)`
+    drops what was known, in the transaction of the snapshot's first page.
     """
 
     fact: type[Fact]
     action: AnyAction
     catch_up: bool = False
+    forget: Callable[[AsyncSession], Awaitable[object]] | None = None
 
 
 class MissedFacts(Exception):
@@ -116,6 +118,12 @@ class Apply:
         """Every listener of this kind, with these items."""
         for on in self.by_kind.get(kind, ()):
             await on.action(session, items)
+
+    async def forget(self, session: AsyncSession, kind: str) -> None:
+        """Let every listener of this kind drop what it knew: its snapshot begins."""
+        for on in self.by_kind.get(kind, ()):
+            if on.forget is not None:
+                await on.forget(session)
 
     async def salvage(self, session: AsyncSession, kind: str, items: list[Fact]) -> list[tuple[Fact, str]]:
         """Apply what can be applied, halving around what cannot; the answer is the culprits with their errors."""
