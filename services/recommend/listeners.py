@@ -8,7 +8,7 @@ from shared.reader import On
 
 LISTENERS = (
     On(IdentityLinked, viewers.link, catch_up=True),
-    On(SegmentChanged, viewers.move, catch_up=True),
+    On(SegmentChanged, viewers.move, catch_up=True, forget=viewers.forget_members),
     # Sums are no idempotent write, so they take each event from the stream, once, and no snapshot.
     On(EventRecorded, events.absorb),
 )

@@ -17,9 +17,11 @@ from services.recommend import memory, store
 from services.recommend.actions import decisions as taken
 from services.recommend.actions import viewers
 from services.recommend.app import SERVICE
+from services.recommend.listeners import LISTENERS
 from services.recommend.tables import creative_days, decisions
 from shared import clock, tokens
 from shared.bus import Unanswered
+from shared.catchup import CatchUp
 from shared.contracts import DecideAsked
 from shared.database import Database
 from tests.harness.bus import TestBus
@@ -221,6 +223,21 @@ async def test_a_newcomer_knows_who_was_there_before(
 
     await eventually(ready)
     assert [(await decide("home", user_id=who))[0].reason for who in ("u1", "u2")] == ["segment:likers", "no_match"]
+
+
+async def test_who_left_unheard_does_not_stay(home: Running, decide: Decide) -> None:
+    """Facts were missed: segment's snapshot comes again, and it names members only."""
+    await home.house.loops.stop()
+    await link_and_enter(home.db)
+    async with home.db.transaction() as session:
+        await viewers.link(session, [linked(2, "user_id", "u2")])
+    assert [(await decide("home", user_id=who))[0].reason for who in ("u1", "u2")] == ["segment:likers", "everyone"]
+    await home.bus.play((), [moved("likers", entered=(2,), cause="fill")])
+    behind = CatchUp(home.db, home.house.bus, LISTENERS)
+    await behind.again("segment")
+    assert await behind.step()
+    assert not await behind.step()
+    assert [(await decide("home", user_id=who))[0].reason for who in ("u1", "u2")] == ["everyone", "segment:likers"]
 
 
 async def test_two_replicas_hear_of_each_others_changes(

@@ -50,6 +50,13 @@ async def move(session: AsyncSession, facts: Sequence[SegmentChanged]) -> None:
     after_commit(session, lambda: held.viewers_changed(profiles=changed, identities=()))
 
 
+async def forget_members(session: AsyncSession) -> None:
+    """Who is where comes anew, from segment's snapshot: whoever left unheard must not stay."""
+    await store.viewers.leave_all(session)
+    held = memory.of(session)
+    after_commit(session, held.everybody_changed)
+
+
 async def find(house: House, *, user_id: str | None, anonymous_id: str | None) -> Viewer:
     """Who is this? The user if he is known, else whom the anonymous id belongs to, else nobody.
 

@@ -47,6 +47,11 @@ class Memory:
         self.viewers.forget(profiles=profiles, identities=identities)
         self.news.add(profiles=profiles, identities=identities)
 
+    def everybody_changed(self) -> None:
+        """A transaction that may have changed any viewer has committed."""
+        self.viewers.forget_all()
+        self.news.add(everybody=True)
+
     def popularity_changed(self) -> None:
         """A transaction that changed events or items has committed."""
         self.popular.changed = True

@@ -42,6 +42,7 @@ class News:
         placements: Mapping[str, int] | None = None,
         profiles: Collection[int] = (),
         identities: Collection[str] = (),
+        everybody: bool = False,
         popular: bool = False,
     ) -> None:
         """These changed."""
@@ -51,7 +52,7 @@ class News:
             return
         self._profiles.update(profiles)
         self._identities.update(identities)
-        if len(self._profiles) + len(self._identities) > MOST:
+        if everybody or len(self._profiles) + len(self._identities) > MOST:
             self._profiles, self._identities, self._everybody = set(), set(), True
 
     def take(self) -> Told | None:

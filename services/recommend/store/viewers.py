@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.recommend.tables import memberships
 
 _LINK = text(
     """
@@ -59,6 +61,11 @@ async def enter(session: AsyncSession, segment: str, profiles: Collection[int]) 
 async def leave(session: AsyncSession, segment: str, profiles: Collection[int]) -> None:
     """These are members no longer."""
     await session.execute(_LEAVE, {"segment": segment, "profiles": sorted(profiles)})
+
+
+async def leave_all(session: AsyncSession) -> None:
+    """Nobody is a member of anything."""
+    await session.execute(delete(memberships))
 
 
 async def views(session: AsyncSession, asked: Sequence[tuple[str, str]]) -> Sequence[Row[*tuple[Any, ...]]]:
