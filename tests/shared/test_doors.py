@@ -280,7 +280,8 @@ HOSTILE_BODIES = [
     ('{"name": "a", "properties": {"k\\u0000": 1}}', "properties"),
     ('{"name": "\\ud800"}', "name"),
     ('{"na\\u0000me": "a"}', "na\x00me"),
-    X('{"name": "a", "who": 1099511627776}', "body"),
+    ('{"\\ud800": "a"}', "\ufffd\ufffd\ufffd"),
+    ('{"name": "a", "who": 1099511627776}', "body"),
     ('{"name": "a", "who": 1' + "0" * 400 + "}", "body"),
     (_deep(40), "properties.p" + "[0]" * 30),
     (_deep(800), "properties.p" + "[0]" * 30),
@@ -325,7 +326,7 @@ async def test_hostile_addresses_are_the_callers_mistake(running: Running, path:
 
 def test_a_problem_that_quotes_half_a_surrogate_pair_can_be_told() -> None:
     answer = errors.respond(errors.Invalid("\ud800", field="\udfff").document())
-    assert msgspec.json.decode(answer.body.replace(b"\\ud800", b"x").replace(b"\\udfff", b"y"))["detail"] == "x"
+    assert msgspec.json.decode(bytes(answer.body).replace(b"\\ud800", b"x").replace(b"\\udfff", b"y"))["detail"] == "x"
 
 
 # Health
