@@ -15,6 +15,8 @@ from shared.pages import Page, PageDep
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 
+NO_NUL = "^[^\x00]*$"
+
 Ref = Annotated[str, Path(description="A profile id, or namespace:value like user_id:u1 or anonymous_id:a1")]
 
 
@@ -40,7 +42,7 @@ async def timeline(
     ref: Ref,
     asked: PageDep,
     caller: CallerDep,
-    event: Annotated[str | None, Query(description="Only events of this name")] = None,
+    event: Annotated[str | None, Query(description="Only events of this name", pattern=NO_NUL)] = None,
     after: Annotated[AwareDatetime | None, Query(description="At this time or later")] = None,
     before: Annotated[AwareDatetime | None, Query(description="Before this time")] = None,
 ) -> Page[TimelineEvent]:

@@ -11,6 +11,7 @@ import pytest
 
 from services.profile.actions.events import absorb
 from services.profile.app import SERVICE
+from shared import pages
 from shared.contracts import EventReceived
 from tests.harness.houses import Opening, Running
 from tests.profile.samples import NOON, call
@@ -169,3 +170,26 @@ async def test_the_timeline_is_filtered(running: Running) -> None:
     problem = await get(running, "/v1/profiles/1/events", after="yesterday", status=422)
     assert problem["errors"][0]["field"] == "after"
     await get(running, "/v1/profiles/1/events", cursor="e30", status=422)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"event": "a\0b"},
+        {"after": "0001-01-01T00:00:00+23:00"},
+        {"cursor": pages.encode({"time": "2026-05-04T12:00:00", "id": 1})},
+        {"cursor": pages.encode({"time": "2026-05-04T12:00:00Z", "id": 2**70})},
+        {"cursor": pages.encode({"time": 5, "id": 1})},
+        {"limit": 201},
+    ],
+)
+async def test_what_is_not_valid_is_said_and_never_an_error_of_ours(running: Running, query: dict[str, Any]) -> None:
+    await take(running, call(user_id="u1"))
+    await get(running, "/v1/profiles/1/events", status=422, **query)
+
+
+async def test_hostile_ids_are_just_unknown(running: Running) -> None:
+    for ref in ("user_id:a%00b", "%00", "user_id:" + "x" * 5000, "9" * 30):
+        await get(running, f"/v1/profiles/{ref}", status=404)
+    assert (await get(running, "/v1/profiles", q="\0"))["items"] == []
+    await get(running, "/v1/profiles", cursor=pages.encode({"before": 2**70}), status=422)

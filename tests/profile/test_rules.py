@@ -87,6 +87,14 @@ def test_contact_data_is_taken_out_at_any_depth_and_clean_values_are_left_alone(
     assert contacts.scrubbed(dirty) == {"a": [1, {"b": "x"}]}
 
 
+def test_deep_values_are_scrubbed_in_one_pass() -> None:
+    value: Any = {"email": "x@y.zz", "b": 1}
+    clean: Any = {"b": 1}
+    for _ in range(200):
+        value, clean = {"in": [value]}, {"in": [clean]}
+    assert contacts.scrubbed(value) == clean
+
+
 def test_a_whole_profile_tells_channels_and_consent_but_no_address() -> None:
     given = {
         "email": "x@y.zz",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.rules import contacts
@@ -21,6 +22,25 @@ from shared.errors import Invalid, NotFound
 from shared.pages import Page, PageAsked
 
 REFS = "a ref is a profile id like 17, or namespace:value like user_id:u1 or anonymous_id:a1"
+
+
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+class Before(msgspec.Struct, frozen=True):
+    """A place in the list of profiles."""
+
+    before: Number
+
+
+class Earlier(msgspec.Struct, frozen=True):
+    """A place in a timeline."""
+
+    time: Annotated[datetime, msgspec.Meta(tz=True)]
+    id: Number
+
+
+Place = TypeVar("Place", Before, Earlier)
 
 
 class UnknownProfile(NotFound):
@@ -54,14 +74,12 @@ async def page(session: AsyncSession, asked: PageAsked, *, q: str | None, unmask
         refs = [q, *(rules.origin(namespace, q) for namespace in rules.NAMESPACES)]
         found = set((await resolve(session, ResolveAsked(refs=refs))).profile_ids.values())
         return Page(items=await _profiles(session, await identities.versions(session, found), unmasked=unmasked))
-    before = (asked.after or {}).get("before")
-    if before is not None and not isinstance(before, int):
-        raise Invalid("the cursor is not one of ours: begin again without it", field="cursor")
-    versions = await identities.newest(session, before=before, limit=asked.limit + 1)
+    before = _place(asked, Before)
+    versions = await identities.newest(session, before=before.before if before else None, limit=asked.limit + 1)
     shown = dict(list(versions.items())[: asked.limit])
     return Page(
         items=await _profiles(session, shown, unmasked=unmasked),
-        next=pages.encode({"before": min(shown)}) if len(versions) > len(shown) else None,
+        next=pages.encode(msgspec.to_builtins(Before(min(shown)))) if len(versions) > len(shown) else None,
     )
 
 
@@ -77,14 +95,15 @@ async def timeline(
 ) -> Page[TimelineEvent]:
     """What a viewer did at `after` ≤ time < `before`, the newest first. Raises UnknownProfile."""
     profile_id = await _id(session, ref)
+    place = _place(asked, Earlier)
     rows = await events.timeline(
         session,
         profile_id,
         limit=asked.limit + 1,
         event=event,
-        after=after,
-        before=before,
-        cursor=_position(asked.after),
+        after=_utc(after, "after"),
+        before=_utc(before, "before"),
+        cursor=(place.time, place.id) if place else None,
     )
     shown = rows[: asked.limit]
     return Page(
@@ -103,21 +122,27 @@ async def timeline(
             )
             for row in shown
         ],
-        next=_cursor(shown[-1]) if len(rows) > len(shown) else None,
+        next=pages.encode(msgspec.to_builtins(Earlier(shown[-1].time, shown[-1].id)))
+        if len(rows) > len(shown)
+        else None,
     )
 
 
-def _cursor(row: Any) -> str:
-    return pages.encode({"time": row.time.isoformat(), "id": row.id})
-
-
-def _position(after: Mapping[str, Any] | None) -> tuple[datetime, int] | None:
-    if after is None:
+def _place(asked: PageAsked, kind: type[Place]) -> Place | None:
+    """Where the page begins. Raises Invalid for a cursor that is not ours."""
+    if asked.after is None:
         return None
     try:
-        return datetime.fromisoformat(after["time"]), int(after["id"])
-    except (KeyError, TypeError, ValueError) as error:
+        return msgspec.convert(asked.after, kind)
+    except msgspec.ValidationError as error:
         raise Invalid("the cursor is not one of ours: begin again without it", field="cursor") from error
+
+
+def _utc(time: datetime | None, field: str) -> datetime | None:
+    try:
+        return time.astimezone(UTC) if time else None
+    except OverflowError as error:
+        raise Invalid("no such instant in UTC", field=field) from error
 
 
 async def _id(session: AsyncSession, ref: str) -> int:

@@ -68,18 +68,18 @@ def is_contact(name: str, value: Any) -> bool:
 def scrubbed(value: Any) -> Any:
     """The value without the contact data inside it, at any depth; the same object when there is none."""
     if isinstance(value, dict):
-        if not any(_dirty(name, inner) for name, inner in value.items()):
-            return value
-        return {name: scrubbed(inner) for name, inner in value.items() if not is_contact(name, inner)}
+        clean = {
+            name: scrubbed(inner) if isinstance(inner, dict | list) else inner
+            for name, inner in value.items()
+            if not is_contact(name, inner)
+        }
+        same = len(clean) == len(value) and all(clean[name] is value[name] for name in clean)
+        return value if same else clean
     if isinstance(value, list):
-        if not any(_dirty("", inner) for inner in value):
-            return value
-        return [scrubbed(inner) for inner in value if not is_contact("", inner)]
+        items = [scrubbed(inner) for inner in value if not is_contact("", inner)]
+        same = len(items) == len(value) and all(a is b for a, b in zip(items, value, strict=True))
+        return value if same else items
     return value
-
-
-def _dirty(name: str, value: Any) -> bool:
-    return is_contact(name, value) or (isinstance(value, dict | list) and scrubbed(value) is not value)
 
 
 def masked(value: Any, name: str = "") -> Any:
