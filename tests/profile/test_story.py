@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,10 +19,13 @@ from shared.contracts import (
     ContactsAsked,
     EventReceived,
     EventRecorded,
+    Fact,
     IdentityLinked,
     ProfileUpdated,
     ResolveAnswered,
     ResolveAsked,
+    SnapshotAsked,
+    SnapshotPage,
 )
 from shared.reader import On
 from shared.tables import dead_letters
@@ -112,3 +116,29 @@ async def test_it_answers_over_the_bus(open_house: OpenHouse, bus: TestBus, even
     contacts = await campaign.ask(ContactsAsked(profile_ids=[1, 2], channel="email"), ContactsAnswered)
     assert [(one.address, one.traits) for one in contacts.contacts] == [("u1@example.com", {"name": "One"})]
     assert contacts.refused == {2: "unknown_profile"}
+
+
+async def test_a_newcomer_gets_all_of_it_in_pages_that_fit_the_bus(
+    open_house: OpenHouse, bus: TestBus, eventually: Eventually
+) -> None:
+    profile = await open_house(SERVICE)
+    sent = [call(user_id=f"u{n % 3}", properties={"text": "x" * 30_000}, message_id=f"m{n}") for n in range(25)]
+    async with profile.db.transaction() as session:
+        await absorb(session, sent)
+    segment = await bus.connection("segment")
+
+    async def pages(fact: type[Fact]) -> list[list[Fact]]:
+        found: list[list[Fact]] = []
+        after: str | None = None
+        for _ in range(100):
+            page = await segment.ask(SnapshotAsked(kind=fact.kind, after=after), SnapshotPage, to="profile")
+            found.append(msgspec.json.decode(page.items, type=list[fact]))  # type: ignore[valid-type]
+            if (after := page.next) is None:
+                return found
+        raise AssertionError("the snapshot does not end")
+
+    events_ = await pages(EventRecorded)
+    assert len(events_) > 3
+    assert sorted(fact.event_id for page in events_ for fact in page) == sorted(item.message_id for item in sent)  # type: ignore[attr-defined]
+    assert [len(page) for page in await pages(ProfileUpdated)] == [3]
+    assert [len(page) for page in await pages(IdentityLinked)] == [3]
