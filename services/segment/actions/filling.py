@@ -25,14 +25,15 @@ async def step(session: AsyncSession, job: JobRow) -> Progress:
     here = Progress(done=job.done, total=job.total, cursor=job.cursor)
     if segment is None:
         return here
-    if segment.archived:
-        gone = await members.clear(session, segment.id, CLEAR)
-        return Progress(done=job.done + gone, cursor=job.cursor, finished=gone == 0)
-    if segment.filling is None:
-        return Progress(done=job.done, cursor=job.cursor, finished=True)
     if job.cursor is None:
         await definitions.close_gate(session)
         return Progress(done=0, total=job.total, cursor="0")
+    if segment.archived:
+        gone, left = await members.clear(session, segment.id, CLEAR)
+        await definitions.count(session, {segment.id: -gone})
+        return Progress(done=job.done + gone, cursor=job.cursor, finished=not left)
+    if segment.filling is None:
+        return Progress(done=job.done, cursor=job.cursor, finished=True)
     ids = await viewers.after(session, int(job.cursor), CHUNK)
     if not ids:
         await definitions.filled(session, segment.id, clock.now())

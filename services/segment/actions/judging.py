@@ -24,6 +24,9 @@ from shared.contracts import SegmentChanged, partition_of
 from shared.contracts.segments import Cause
 from shared.outbox import tell
 
+PAIRS = 20_000
+"""Viewers times segments of one statement: a tick of the live work has fewer, an import gets statements that end."""
+
 _PARTS = Parts()
 _LATEST: WeakKeyDictionary[Any, tuple[Stamp, Book]] = WeakKeyDictionary()
 """The book of each database this process works on (tests open many): compiled again only when its stamp moved."""
@@ -57,12 +60,11 @@ def _definition(row: Any, known: Definition | None) -> Definition:
 async def settle(
     session: AsyncSession, now: Book, pairs: Pairs, as_of: datetime, program: Program | None = None
 ) -> None:
-    """Judge these pairs, one statement for all of them (with `program`: that one), and tell what changed."""
+    """Judge these pairs, with one statement for all of them (with `program`: that one), and tell what changed."""
     changes: list[Change] = []
     for one in [program] if program else now.programs:
-        asked = pairs.of(one.segments)
-        if asked.profile_ids:
-            changes += await members.settle(session, one.text, asked, as_of)
+        for piece in pairs.of(one.segments).pieces(PAIRS):
+            changes += await members.settle(session, one.text, piece, as_of)
     await _tell(session, now, changes, as_of)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
@@ -114,7 +114,7 @@ async def member_page(session: AsyncSession, key: str, asked: PageAsked) -> Page
 
 async def preview(session: AsyncSession, rule: Rule, as_of: datetime | None) -> PreviewOutput:
     """Count whom a rule holds for, with all that is known now and events up to `as_of`. Raises PreviewTooLong."""
-    instant = as_of or clock.now()
+    instant = as_of.astimezone(UTC) if as_of else clock.now()
     await members.limit_time(session, PREVIEW_SECONDS)
     try:
         count, sample = await members.preview(session, compiled.sql([rule], following=False), instant)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -30,6 +30,12 @@ class Pairs:
         self.profile_ids.append(profile_id)
         self.segment_ids.append(segment_id)
         self.causes.append(cause)
+
+    def pieces(self, size: int) -> Iterator[Pairs]:
+        """The same in pieces of at most `size`."""
+        for start in range(0, len(self.profile_ids), size):
+            piece = slice(start, start + size)
+            yield Pairs(self.profile_ids[piece], self.segment_ids[piece], self.causes[piece])
 
     def of(self, segment_ids: frozenset[int]) -> Pairs:
         """Only those of these segments."""
@@ -141,9 +147,9 @@ async def snapshot(session: AsyncSession, after: tuple[int, int], limit: int) ->
     return (await session.execute(query)).all()
 
 
-async def clear(session: AsyncSession, segment_id: int, limit: int) -> int:
-    """Forget some members and deadlines of an archived segment; the answer is how many rows went."""
-    gone = 0
+async def clear(session: AsyncSession, segment_id: int, limit: int) -> tuple[int, bool]:
+    """Forget some members and deadlines of an archived segment: how many members went, whether any row is left."""
+    gone: list[int] = []
     for table in (members, deadlines):
         some = select(table.c.profile_id).where(table.c.segment_id == segment_id).limit(limit).scalar_subquery()
         done = await session.execute(
@@ -151,5 +157,5 @@ async def clear(session: AsyncSession, segment_id: int, limit: int) -> int:
             .where(table.c.segment_id == segment_id, table.c.profile_id.in_(some))
             .returning(table.c.profile_id)
         )
-        gone += len(done.all())
-    return gone
+        gone.append(len(done.all()))
+    return gone[0], max(gone) == limit
