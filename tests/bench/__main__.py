@@ -24,6 +24,7 @@ def main(argv: Sequence[str]) -> int:
         "--json", action="store_true", help="one JSON object per line: name, value, unit, baseline, ratio"
     )
     options = parser.parse_args(argv)
+    report.quiet()
     try:
         lines = asyncio.run(BENCHES[options.name]())
     except (Failed, TooSlow, Refused, CannotStart) as wrong:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import httpx
 import msgspec
 
 from tests.bench import load, material, publish
@@ -51,22 +50,17 @@ async def _events(suite: Suite) -> list[Line]:
             serial=serial,
         )
 
-    raw_job = publish.Job(
-        settings=suite.settings(),
-        batches=material.raw(),
-        events=material.BATCH,
-        together=CONNECTIONS,
-        seconds=SECONDS,
-    )
     single, many = material.single(), material.batches()
     track, empty, batch, raw = [], [], [], []
     alone, empty_alone = [], []
     for _ in range(ROUNDS):
         track.append(_rate(await load.fire(job("/v1/track", single))))
         empty.append(_rate(await load.fire(job("/bare", single, port=bare))))
+        before = await suite.taken()
         batch.append(material.BATCH * _rate(await load.fire(job("/v1/batch", many))))
-        published = await publish.fire(raw_job)
-        raw.append(published.events / published.elapsed)
+        size = (await suite.taken()).events_per_message(since=before)
+        raw_job = publish.Job(settings=suite.settings(), messages=material.raw(size), events=size, seconds=SECONDS)
+        raw.append((await publish.fire(raw_job)).rate)
         alone.append(1000 * (await load.fire(job("/v1/track", single, connections=1))).percentile(0.99))
         empty_alone.append(1000 * (await load.fire(job("/bare", single, port=bare, connections=1))).percentile(0.99))
     return [
@@ -171,8 +165,7 @@ def _rate(result: load.Result) -> float:
 
 async def _served(suite: Suite) -> dict[float, float]:
     """Recommend's own histogram: decisions that took at most so many seconds."""
-    async with httpx.AsyncClient(trust_env=False) as http:
-        text = (await http.get(f"{suite.plan.url('recommend')}/metrics")).text
+    text = await suite.metrics("recommend")
     found = re.findall(r'^marquee_decide_seconds_bucket\{le="([^"]+)"\} (\S+)$', text, re.MULTILINE)
     return {float(limit.replace("+Inf", "inf")): float(count) for limit, count in found}
 

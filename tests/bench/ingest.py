@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
+from deploy.local.plan import BEHIND
+from shared.bus import Bus
 from tests.bench import load, material, publish
 from tests.bench.report import Line, line
-from tests.bench.suite import Suite, TooSlow, standing
+from tests.bench.suite import Suite, standing
 
 CONNECTIONS = 8
 ROUNDS = 3
@@ -16,29 +19,30 @@ RAW_SECONDS = 3.0
 
 async def measure() -> list[Line]:
     """All lines of this bench."""
-    async with standing("gateway", "profile") as suite:
-        raw, alone = await _rounds(suite, first=1, services=("profile",))
+    async with standing("gateway", "profile") as suite, suite.bus() as bus:
+        raw, alone = await _rounds(suite, bus, first=1, services=("profile",))
         await suite.start("segment", "campaign", "recommend")
-        await suite.caught_up()
-        beside, whole = await _rounds(suite, first=1 + ROUNDS, services=("profile", "segment", "campaign", "recommend"))
+        await suite.caught_up(bus)
+        beside, whole = await _rounds(suite, bus, first=1 + ROUNDS, services=BEHIND)
     return [
         line("recorded by profile, the other services down / raw acknowledged publish", alone, "events/s", raw),
         line("recorded by profile, all services reading / raw acknowledged publish", whole, "events/s", beside),
     ]
 
 
-async def _rounds(suite: Suite, *, first: int, services: tuple[str, ...]) -> tuple[list[float], list[float]]:
+async def _rounds(suite: Suite, bus: Bus, *, first: int, services: Sequence[str]) -> tuple[list[float], list[float]]:
     raw: list[float] = []
     recorded: list[float] = []
     for number in range(first, first + ROUNDS):
-        recorded.append(await _recorded(suite, number))
-        await suite.caught_up(services)
-        raw.append(await _raw(suite))
+        before = await suite.taken()
+        recorded.append(await _recorded(suite, bus, number))
+        await suite.caught_up(bus, services)
+        raw.append(await _raw(suite, (await suite.taken()).events_per_message(since=before)))
     return raw, recorded
 
 
-async def _recorded(suite: Suite, number: int) -> float:
-    """Events per second from the first byte sent until the timeline counts every acknowledged one."""
+async def _recorded(suite: Suite, bus: Bus, number: int) -> float:
+    """Events per second from the first byte sent until profile has recorded every acknowledged one."""
     before = await suite.recorded()
     began = time.perf_counter()
     sent = await load.fire(
@@ -53,24 +57,17 @@ async def _recorded(suite: Suite, number: int) -> float:
             serial=number * 1_000_000,
         )
     )
-    wanted = before + sent.done * material.BATCH
-    await suite.recorded_reaches(wanted)
+    await suite.passed(bus, "profile", "INTAKE")
     elapsed = time.perf_counter() - began
-    if await suite.recorded() != wanted:
-        raise TooSlow(f"{await suite.recorded()} events are recorded, {wanted} were acknowledged")
-    return sent.done * material.BATCH / elapsed
+    acknowledged = sent.done * material.BATCH
+    recorded = await suite.recorded() - before
+    if recorded != acknowledged:
+        raise load.Failed(f"{recorded} events are on the timeline, {acknowledged} were acknowledged")
+    return acknowledged / elapsed
 
 
-async def _raw(suite: Suite) -> float:
-    """The same bytes, published and acknowledged on a bus that nobody reads: a second nats-server."""
+async def _raw(suite: Suite, size: int) -> float:
+    """The same bytes in messages of the same size, acknowledged by a second bus that nobody reads."""
     with suite.spare_bus() as settings:
-        done = await publish.fire(
-            publish.Job(
-                settings=settings,
-                batches=material.raw(),
-                events=material.BATCH,
-                together=CONNECTIONS,
-                seconds=RAW_SECONDS,
-            )
-        )
-    return done.events / done.elapsed
+        job = publish.Job(settings=settings, messages=material.raw(size), events=size, seconds=RAW_SECONDS)
+        return (await publish.fire(job)).rate

@@ -10,7 +10,7 @@ from statistics import median
 import msgspec
 
 from shared.bus import Bus, Pull
-from shared.contracts import PARTITIONS, Message, SegmentChanged
+from shared.contracts import PARTITIONS, EventRecorded, Message, SegmentChanged
 from tests.bench import load
 from tests.bench.report import Line, line
 from tests.bench.suite import Suite, TooSlow, standing, until
@@ -24,68 +24,70 @@ PROBES = 300
 
 async def measure() -> list[Line]:
     """All lines of this bench."""
-    async with standing("gateway", "profile", "segment", "campaign", "recommend") as suite:
-        viewers = await _viewers(suite)
-        async with suite.bus() as bus:
-            bare = await _bare(bus)
-            arrivals = _Arrivals(bus, (await bus.state("FACTS")).last + 1)
-            listening = asyncio.create_task(arrivals.listen(len(viewers) * SEGMENTS))
-            try:
-                posted = await _like(suite, viewers)
-                await until(arrivals.complete, "everybody to be in every segment", seconds=60)
-            finally:
-                listening.cancel()
-                await asyncio.gather(listening, return_exceptions=True)
-            bare += await _bare(bus)
-    first = sorted(arrivals.first[viewer] - posted[viewer] for viewer in posted)
-    last = sorted(arrivals.last[viewer] - posted[viewer] for viewer in posted)
-    return [
-        line(
-            f"like → {which} of {SEGMENTS} segments changed, {RATE} events/s, p{share}",
-            [_ms(took, share)],
-            "ms",
-            [base],
-        )
-        for which, took in (("first", first), ("last", last))
-        for share in (50, 99)
-        for base in (_ms(sorted(bare), share),)
-    ] + [line("bare: acknowledged publish, and read by a consumer, p50", [1000 * median(bare)], "ms")]
+    services = ("gateway", "profile", "segment", "campaign", "recommend")
+    async with standing(*services) as suite, suite.bus() as bus:
+        viewers = await _viewers(suite, bus)
+        bare = await _bare(bus)
+        arrivals = _Arrivals(bus, (await bus.state("FACTS")).last + 1, entries=len(viewers) * SEGMENTS)
+        listening = asyncio.create_task(arrivals.listen())
+        try:
+            posted, answered = await _like(suite, viewers)
+            await until(arrivals.complete, "everybody to be in every segment", seconds=60)
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+        bare += await _bare(bus)
+    stages = {
+        "answered by the gateway": answered,
+        "events.recorded on the bus": arrivals.recorded,
+        f"segment.changed of the last of {SEGMENTS} segments on the bus": arrivals.entered,
+    }
+    lines = [line("bare: acknowledged publish, read by a consumer, p50", [1000 * median(bare)], "ms")]
+    for stage, when in stages.items():
+        took = sorted(when[viewer] - posted[viewer] for viewer in posted)
+        for share in (50, 99):
+            name = f"like → {stage}, {RATE} events/s, p{share}"
+            lines.append(line(name, [_ms(took, share)], "ms", [_ms(sorted(bare), share)]))
+    return lines
 
 
 class _Arrivals:
-    """Hears `segment.changed` and notes when each viewer entered his first and his last segment."""
+    """Hears profile and segment on the bus, and notes when a viewer's like was recorded and when he last entered."""
 
-    def __init__(self, bus: Bus, start: int) -> None:
-        subjects = [f"facts.{part}.{SegmentChanged.kind}" for part in range(PARTITIONS)]
+    def __init__(self, bus: Bus, start: int, *, entries: int) -> None:
+        kinds = (EventRecorded.kind, SegmentChanged.kind)
+        subjects = [f"facts.{part}.{kind}" for part in range(PARTITIONS) for kind in kinds]
         self._pull = Pull(bus, "FACTS", subjects, start)
-        self.first: dict[int, float] = {}
-        self.last: dict[int, float] = {}
-        self._wanted = 0
-        self._seen = 0
+        self._left = entries
+        self.recorded: dict[int, float] = {}
+        self.entered: dict[int, float] = {}
 
     async def complete(self) -> bool:
         """Whether everybody has entered everything."""
-        return 0 < self._wanted <= self._seen
+        return self._left <= 0
 
-    async def listen(self, wanted: int) -> None:
-        """Until so many entries were seen."""
-        self._wanted = wanted
+    async def listen(self) -> None:
+        """Until everybody has."""
         await self._pull.open()
         try:
-            while self._seen < wanted:
+            while self._left > 0:
                 for received in await self._pull.batch(256):
-                    at = time.perf_counter()
-                    message = msgspec.json.decode(received.data, type=Message)
-                    for fact in msgspec.json.decode(message.items, type=list[SegmentChanged]):
-                        self._seen += len(fact.entered)
-                        for profile_id in fact.entered:
-                            self.first.setdefault(profile_id, at)
-                            self.last[profile_id] = at
+                    self._note(received.data, time.perf_counter())
         finally:
             await self._pull.close()
 
+    def _note(self, data: bytes, at: float) -> None:
+        message = msgspec.json.decode(data, type=Message)
+        if message.kind == EventRecorded.kind:
+            for event in msgspec.json.decode(message.items, type=list[EventRecorded]):
+                self.recorded[event.profile_id] = at
+            return
+        for change in msgspec.json.decode(message.items, type=list[SegmentChanged]):
+            self._left -= len(change.entered)
+            self.entered.update(dict.fromkeys(change.entered, at))
 
-async def _viewers(suite: Suite) -> dict[int, str]:
+
+async def _viewers(suite: Suite, bus: Bus) -> dict[int, str]:
     """Segments of those who like something lately, and viewers who are in none of them: user id by profile id."""
     async with suite.client() as client:
         for number in range(SEGMENTS):
@@ -105,7 +107,7 @@ async def _viewers(suite: Suite) -> dict[int, str]:
             refused = await client.batch([msgspec.json.encode(person) for person in people])
             if refused:
                 raise load.Failed(f"viewers were refused: {refused[0].reason}")
-    await suite.caught_up()
+    await suite.caught_up(bus)
     async with suite.database("profile") as connection:
         rows = await connection.fetch("SELECT profile_id, origin FROM identities WHERE origin LIKE 'user_id:u%'")
     if len(rows) != count:
@@ -113,9 +115,10 @@ async def _viewers(suite: Suite) -> dict[int, str]:
     return {row["profile_id"]: row["origin"].removeprefix("user_id:") for row in rows}
 
 
-async def _like(suite: Suite, viewers: dict[int, str]) -> dict[int, float]:
-    """Everybody likes one video, evenly over the seconds; when each like was posted, by profile id."""
+async def _like(suite: Suite, viewers: dict[int, str]) -> tuple[dict[int, float], dict[int, float]]:
+    """Everybody likes a video, evenly over the seconds; when each was posted and when acknowledged, by profile."""
     posted: dict[int, float] = {}
+    answered: dict[int, float] = {}
     began = time.perf_counter()
     async with suite.client() as client:
 
@@ -126,9 +129,10 @@ async def _like(suite: Suite, viewers: dict[int, str]) -> dict[int, float]:
             refused = await client.batch([msgspec.json.encode({**message, "properties": {"content_id": "v1"}})])
             if refused:
                 raise load.Failed(refused[0].reason)
+            answered[profile_id] = time.perf_counter()
 
         await asyncio.gather(*(one(number, *viewer) for number, viewer in enumerate(viewers.items())))
-    return posted
+    return posted, answered
 
 
 async def _bare(bus: Bus) -> list[float]:

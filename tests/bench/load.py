@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any, cast
 
 import msgspec
 import uvloop
@@ -90,8 +92,7 @@ class _Connection(asyncio.Protocol):
         self.transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's own class does not descend from it
         self._send()
 
     def _send(self) -> None:
@@ -127,6 +128,7 @@ class _Connection(asyncio.Protocol):
 async def work(job: Job) -> Result:
     """Do the job. A connection that breaks ends there; its missing answer shows in the count."""
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_give_up)
     run = _Run(job)
     began = time.perf_counter()
     ends: list[asyncio.Future[None]] = [loop.create_future() for _ in range(job.connections)]
@@ -140,6 +142,12 @@ async def work(job: Job) -> Result:
         wrong=run.wrong,
         example=run.example,
     )
+
+
+def _give_up(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A callback that raised would leave its connection silent and the job without an end."""
+    print(f"load generator: {context}", file=sys.stderr)
+    os._exit(1)
 
 
 class Failed(Exception):

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from shared.contracts import PARTITIONS, EventReceived, Message, partition, subject
+from shared.contracts import PARTITIONS, EventReceived, Message, subject
 from shared.contracts.wire import join
 from tests.bench.load import MARK
 
@@ -52,44 +52,36 @@ def batches() -> list[str]:
     ]
 
 
-def raw() -> list[list[tuple[str, str]]]:
-    """The same batches as (subject, message) pairs, split over the partitions and wrapped as the gateway does it."""
+def raw(events: int) -> list[tuple[str, str]]:
+    """One (subject, message) for each partition with so many of the same events, wrapped as the gateway does it."""
     draw = random.Random(7)
-    return [_split([event(number, draw) for number in range(BATCH)]) for _ in range(_VARIANTS)]
-
-
-def _split(events: list[dict[str, Any]]) -> list[tuple[str, str]]:
     now = datetime.now(UTC)
-    parts: dict[int, list[bytes]] = {}
-    for each in events:
-        fact = EventReceived(
-            message_id=each["messageId"],
-            type="track",
-            time=datetime.fromisoformat(each["timestamp"]),
-            received_at=now,
-            source="pk_0123456789abcdef",
-            event=each["event"],
-            user_id=each["userId"],
-            properties=each["properties"],
-            context={"ip": "127.0.0.1"},
+    made = []
+    for part in range(PARTITIONS):
+        items = [msgspec.json.encode(_received(event(number, draw), now)) for number in range(events)]
+        message = Message(
+            id="0" * 32,
+            producer="gateway",
+            part=part,
+            n=0,
+            at=now,
+            trace="0" * 32,
+            kind=EventReceived.kind,
+            items=msgspec.Raw(join(items)),
         )
-        parts.setdefault(partition(each["userId"]), []).append(msgspec.json.encode(fact))
-    assert len(parts) <= PARTITIONS
-    return [
-        (
-            subject(EventReceived.kind, "INTAKE", part),
-            msgspec.json.encode(
-                Message(
-                    id="0" * 32,
-                    producer="gateway",
-                    part=part,
-                    n=0,
-                    at=now,
-                    trace="",
-                    kind=EventReceived.kind,
-                    items=msgspec.Raw(join(items)),
-                )
-            ).decode(),
-        )
-        for part, items in parts.items()
-    ]
+        made.append((subject(EventReceived.kind, "INTAKE", part), msgspec.json.encode(message).decode()))
+    return made
+
+
+def _received(told: dict[str, Any], now: datetime) -> EventReceived:
+    return EventReceived(
+        message_id=told["messageId"],
+        type="track",
+        time=datetime.fromisoformat(told["timestamp"]),
+        received_at=now,
+        source="0123456789abcdef0123",
+        event=told["event"],
+        user_id=told["userId"],
+        properties=told["properties"],
+        context={"ip": "127.0.0.1"},
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import sys
 import time
 from collections.abc import Sequence
@@ -13,19 +12,19 @@ import uvloop
 
 from shared.bus import Bus
 from shared.settings import Settings
+from tests.bench import report
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """Publish these batches in turn, so many of them under way at once, for so many seconds.
+    """For so many seconds, publish these (subject, payload) pairs again and again, each as soon as it is acknowledged.
 
-    A batch is (subject, payload) pairs which are sent together and waited for together, as a request of the gateway is.
+    That is how the gateway publishes: one message of each partition is under way at a time.
     """
 
     settings: dict[str, str]
-    batches: list[list[tuple[str, str]]]
+    messages: list[tuple[str, str]]
     events: int
-    """Events in one batch."""
-    together: int
+    """Events in one message."""
     seconds: float
 
 
@@ -35,27 +34,30 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     events: int
     elapsed: float
 
+    @property
+    def rate(self) -> float:
+        """Events per second."""
+        return self.events / self.elapsed
+
 
 async def work(job: Job) -> Result:
     """Do the job as the gateway's user of the bus."""
     bus = Bus("gateway", Settings.model_validate(job.settings))
     await bus.open()
-    done = 0
     began = time.perf_counter()
     end = began + job.seconds
-    turns = itertools.cycle([[(subject, payload.encode()) for subject, payload in batch] for batch in job.batches])
 
-    async def lane() -> None:
-        nonlocal done
+    async def lane(subject: str, payload: bytes) -> int:
+        done = 0
         while time.perf_counter() < end:
-            batch = next(turns)
-            await asyncio.gather(*(bus.publish("INTAKE", subject, payload) for subject, payload in batch))
+            await bus.publish("INTAKE", subject, payload)
             done += job.events
+        return done
 
-    await asyncio.gather(*(lane() for _ in range(job.together)))
+    done = await asyncio.gather(*(lane(subject, payload.encode()) for subject, payload in job.messages))
     elapsed = time.perf_counter() - began
     await bus.close()
-    return Result(events=done, elapsed=elapsed)
+    return Result(events=sum(done), elapsed=elapsed)
 
 
 async def fire(job: Job) -> Result:
@@ -71,6 +73,7 @@ async def fire(job: Job) -> Result:
 
 def main(argv: Sequence[str]) -> int:
     """Read a job, do it, write the result."""
+    report.quiet()
     result = uvloop.run(work(msgspec.json.decode(sys.stdin.buffer.read(), type=Job)))
     sys.stdout.buffer.write(msgspec.json.encode(result))
     return 0

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Iterable
 from statistics import median
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
+
+from shared import telemetry
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -27,6 +31,12 @@ def line(name: str, values: Iterable[float], unit: str, baselines: Iterable[floa
         return Line(name, round(value, 3), unit)
     base = median(beside)
     return Line(name, round(value, 3), unit, round(base, 3), round(value / base, 3))
+
+
+def quiet() -> None:
+    """Standard output is for results: what the kernel logs as errors in this process goes to standard error."""
+    with contextlib.redirect_stdout(sys.stderr):
+        telemetry.configure("bench", "ERROR")
 
 
 def show(lines: Iterable[Line], *, as_json: bool) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
@@ -27,6 +29,18 @@ READY_SECONDS = 60.0
 
 class TooSlow(Exception):
     """What was waited for did not come."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Events that INTAKE acknowledged to the gateway, and the messages they were put in."""
+
+    events: int
+    messages: int
+
+    def events_per_message(self, *, since: Taken) -> int:
+        """The mean size of a message since then: what a fair baseline publishes too."""
+        return max(1, round((self.events - since.events) / (self.messages - since.messages)))
 
 
 class Suite:
@@ -90,6 +104,17 @@ class Suite:
         finally:
             await connection.close()
 
+    async def metrics(self, service: str) -> str:
+        """That service's page of metrics."""
+        async with httpx.AsyncClient(trust_env=False) as http:
+            return (await http.get(f"{self.plan.url(service)}/metrics")).text
+
+    async def taken(self) -> Taken:
+        """What the gateway has put on the bus so far."""
+        text = await self.metrics("gateway")
+        found = dict(re.findall(r"^marquee_intake_(events|messages)_total (\S+)$", text, re.MULTILINE))
+        return Taken(events=int(float(found["events"])), messages=int(float(found["messages"])))
+
     @contextlib.contextmanager
     def spare_bus(self) -> Iterator[dict[str, str]]:
         """A second nats-server on the same disk, which nobody reads; settings to publish there as the gateway."""
@@ -115,32 +140,30 @@ class Suite:
         async with self.database("profile") as connection:
             return int(await connection.fetchval("SELECT count(*) FROM events WHERE event IS NOT NULL"))
 
-    async def recorded_reaches(self, wanted: int, *, seconds: float = 120) -> None:
-        """Wait until the timeline holds so many events."""
+    async def passed(self, bus: Bus, service: str, stream: str, *, seconds: float = 120) -> None:
+        """Wait until that service has read the stream to its present end, by its own recorded position.
 
-        async def reached() -> bool:
-            return await self.recorded() >= wanted
+        The position moves in the transaction of the effects; asking for it costs nearly nothing, unlike counting rows.
+        """
+        last = (await bus.state(stream)).last
+        async with self.database(service) as connection:
 
-        await until(reached, f"{wanted} recorded events", seconds=seconds)
+            async def there() -> bool:
+                read = await connection.fetchval("SELECT max(sequence) FROM positions WHERE stream = $1", stream)
+                return (read or 0) >= last
 
-    async def caught_up(self, services: Iterable[str] = BEHIND, *, seconds: float = 120) -> None:
-        """Wait until INTAKE and FACTS are read to their ends by these services."""
+            await until(there, f"{service} to read {stream}", seconds=seconds)
 
-        async def done() -> bool:
-            for service in services:
-                stream = "INTAKE" if service == "profile" else "FACTS"
-                last = (await bus.state(stream)).last
-                async with self.database(service) as connection:
-                    behind = await connection.fetchval(
-                        "SELECT coalesce(max(sequence), 0) < $1 FROM positions WHERE stream = $2", last, stream
-                    )
-                    waiting = await connection.fetchval("SELECT EXISTS (SELECT FROM outbox)")
-                if behind or waiting:
-                    return False
-            return True
+    async def caught_up(self, bus: Bus, services: Iterable[str] = BEHIND) -> None:
+        """Wait until profile has read INTAKE and told all of it, and the others have read that and told theirs."""
+        for service in sorted(services, key=BEHIND.index):
+            await self.passed(bus, service, "INTAKE" if service == "profile" else "FACTS")
+            async with self.database(service) as connection:
 
-        async with self.bus() as bus:
-            await until(done, "the services to catch up", seconds=seconds)
+                async def told(connection: asyncpg.Connection = connection) -> bool:
+                    return not await connection.fetchval("SELECT EXISTS (SELECT FROM outbox)")
+
+                await until(told, f"{service} to tell its facts", seconds=120)
 
 
 @contextlib.asynccontextmanager
