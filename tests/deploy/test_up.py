@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -144,29 +145,6 @@ def test_a_killed_parent_leaves_nobody_and_its_data_is_found_again(started: Suit
     assert name in listed
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_stops_in_reverse_order(started: Suite, number: signal.Signals) -> None:
-    process = started.process
-    assert process is not None
-    pids = started.children()
-    before = len(started.output.read_text())
-    process.send_signal(number)
-    assert process.wait(timeout=90) == 0
-    said = started.output.read_text()[before:]
-    stopped = [
-        line.split()[2] for line in said.splitlines() if line.startswith("marquee") and line.endswith(" stopped")
-    ]
-    assert stopped[0] == "gateway"
-    assert set(stopped[1:5]) == {"profile", "segment", "campaign", "recommend"}
-    assert stopped[5:] == ["nats", "postgres"]
-    assert "is killed" not in said
-    assert "database system is shut down" in said
-    assert not any(processes.born(pid) for pid in pids.values())
-    assert started.children() == {}
-    assert started.run("status").returncode == 1
-    started.start()
-
-
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root, to become somebody else")
 def test_a_plain_user_runs_it_beside_another(started: Suite) -> None:
     """Two installations at once, one of them by a user who is not root (who may read where our Python lies)."""
@@ -182,8 +160,29 @@ def test_a_plain_user_runs_it_beside_another(started: Suite) -> None:
             assert owners == {processes.unprivileged()}
             assert answer(plain) == answer(started) == 200
             assert set(plain.state()["ports"].values()).isdisjoint(started.state()["ports"].values())
+            assert plain.stop(signal.SIGTERM) == 0
         finally:
             plain.stop()
+
+
+def test_ctrl_c_stops_in_reverse_order(started: Suite) -> None:
+    """The last test of the installation that the tests above share."""
+    process = started.process
+    assert process is not None
+    pids = started.children()
+    before = len(started.output.read_text())
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=90) == 0
+    said = started.output.read_text()[before:]
+    stopped = re.findall(r"^marquee +\| (\w+) stopped$", said, re.MULTILINE)
+    assert stopped[0] == "gateway"
+    assert set(stopped[1:5]) == {"profile", "segment", "campaign", "recommend"}
+    assert stopped[5:] == ["nats", "postgres"]
+    assert "is killed" not in said
+    assert "database system is shut down" in said
+    assert not any(processes.born(pid) for pid in pids.values())
+    assert started.children() == {}
+    assert started.run("status").returncode == 1
 
 
 def test_lost_secrets_are_not_made_anew_over_a_database(tmp_path: Path) -> None:
@@ -213,15 +212,16 @@ def test_an_outside_bus_needs_its_monitoring_page(tmp_path: Path) -> None:
     assert (done.returncode, "NATS_MONITOR_URL" in done.stderr) == (1, True)
 
 
-def test_a_start_that_fails_leaves_nobody(tmp_path: Path) -> None:
-    """A bus that is not there: the services give up, and everything that had started is stopped."""
+def test_a_start_that_fails_says_why_and_leaves_nobody(tmp_path: Path) -> None:
+    """One database given by its address is not there."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        dead = f"127.0.0.1:{unused.getsockname()[1]}"
-        suite = Suite(data=tmp_path / "data", env={"NATS_URL": f"nats://{dead}", "NATS_MONITOR_URL": f"http://{dead}"})
-        with pytest.raises(DidNotStart, match="does not start; its last words are above"):
+        address = f"postgresql://segment:secret@127.0.0.1:{unused.getsockname()[1]}/segment"
+        suite = Suite(data=tmp_path / "data", env={"SEGMENT_DATABASE_URL": address})
+        with pytest.raises(DidNotStart, match="could not be migrated") as failure:
             suite.start()
-        assert suite.children() == {}
-        assert suite.process is not None
-        assert suite.process.wait(timeout=5) == 1
-        assert not subprocess.run(["pgrep", "-f", str(suite.data)], capture_output=True, check=False).stdout
+    assert "Connect call failed" in str(failure.value)
+    assert suite.children() == {}
+    assert suite.process is not None
+    assert suite.process.returncode == 1
+    assert not subprocess.run(["pgrep", "-f", str(suite.data)], capture_output=True, check=False).stdout

@@ -143,13 +143,13 @@ class Suite:
             self.process.wait()
         return pid
 
-    def stop(self) -> int | None:
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int | None:
         """Ask it to stop, wait, and give its exit status; None when it was not running."""
         process, self.process = self.process, None
         if process is None:
             return None
         if process.poll() is None:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
         try:
             return process.wait(timeout=90)
         except subprocess.TimeoutExpired:
