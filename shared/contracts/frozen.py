@@ -71,6 +71,9 @@ def main() -> int:
     FOLDER.mkdir(exist_ok=True)
     promised = frozen()
     broken = False
+    for name in sorted(set(promised) - set(current())):
+        sys.stderr.write(f"{name}: removed: readers and streams still have it\n")
+        broken = True
     for name, one in current().items():
         for problem in breaks(promised.get(name, {}), one) if name in promised else []:
             sys.stderr.write(f"{name}: {problem}: give the fact a new version instead\n")
