@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from services.profile.listeners import ANSWERS, LISTENERS, SNAPSHOTS
-from services.profile.routes import router
+from services.profile.routes import ROUTERS
 from services.profile.tables import metadata
 from shared.app import Service, create_app
 from shared.settings import Settings
@@ -14,7 +14,7 @@ SERVICE = Service(
     name="profile",
     title="Profile: who every viewer is and what he did",
     tables=metadata,
-    routes=(router,),
+    routes=ROUTERS,
     listeners=LISTENERS,
     answers=ANSWERS,
     snapshots=SNAPSHOTS,

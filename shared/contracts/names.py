@@ -5,7 +5,17 @@ from __future__ import annotations
 SERVICES = ("profile", "segment", "campaign", "recommend")
 
 PATHS: dict[str, tuple[str, ...]] = {
-    "profile": ("/v1/profiles",),
+    "profile": (
+        "/v1/profiles",
+        "/v1/event-types",
+        "/v1/refused-events",
+        "/v1/namespaces",
+        "/v1/tags",
+        "/v1/imports",
+        "/v1/exports",
+        "/v1/quality",
+        "/v1/privacy",
+    ),
     "segment": ("/v1/segments",),
     "campaign": ("/v1/campaigns",),
     "recommend": ("/v1/placements", "/v1/items"),

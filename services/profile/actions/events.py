@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.profile.actions.stages import STAGES, Recorded
 from services.profile.rules import events as event_rules
 from services.profile.rules import identities as identity_rules
 from services.profile.rules import traits as trait_rules
@@ -44,13 +45,16 @@ async def absorb(session: AsyncSession, items: list[EventReceived]) -> None:
     await events.open_months(session, {events.month(call.time) for call in batch})
     batch, plan = await _settle(session, batch)
     repeats = await events.record(session, [_line(call, owner) for call, owner in zip(batch, plan.owners, strict=True)])
-    fresh = [(call, owner) for n, (call, owner) in enumerate(zip(batch, plan.owners, strict=True)) if n not in repeats]
+    pairs = enumerate(zip(batch, plan.owners, strict=True))
+    fresh = [Recorded(call, owner) for n, (call, owner) in pairs if n not in repeats]
     if fresh:
         await identities.count(session, _seen(call for call, _ in fresh))
     for origin, profile_id in plan.linked.items():
         namespace, value = identity_rules.parts(origin)
         tell(session, IdentityLinked(profile_id=profile_id, namespace=namespace, value=value))
     await _update(session, fresh, plan.created)
+    for stage in STAGES if fresh else ():
+        await stage(session, fresh)
     for call, owner in fresh:
         if call.event is not None:
             tell(session, event_rules.recorded(call, call.event, owner))
@@ -96,7 +100,7 @@ async def _link(session: AsyncSession, batch: Sequence[Call], known: Mapping[str
     return plan
 
 
-async def _update(session: AsyncSession, fresh: Iterable[tuple[Call, int]], created: Iterable[int]) -> None:
+async def _update(session: AsyncSession, fresh: Iterable[Recorded], created: Iterable[int]) -> None:
     """Take in the traits these calls give; tell each new or changed profile once, whole."""
     given: dict[int, dict[str, list[trait_rules.Given]]] = {}
     for call, owner in fresh:

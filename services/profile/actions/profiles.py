@@ -13,7 +13,7 @@ from services.profile.rules import contacts
 from services.profile.rules import events as event_rules
 from services.profile.rules import identities as rules
 from services.profile.rules import traits as trait_rules
-from services.profile.schemas import Identity, Profile, TimelineEvent
+from services.profile.schemas.profiles import Identity, Profile, TimelineEvent
 from services.profile.store import events, identities
 from services.profile.store.identities import Held
 from shared import pages

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime
 
 from services.profile.actions import profiles
-from services.profile.schemas import Profile, TimelineEvent
+from services.profile.schemas.profiles import Profile, TimelineEvent
 from shared.caller import Caller, CallerDep, allow
 from shared.database import Session
 from shared.pages import Page, PageDep

@@ -1,0 +1,1 @@
+"""Shapes at profile's HTTP doors, one file per noun."""

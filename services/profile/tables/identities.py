@@ -1,0 +1,30 @@
+"""Viewers and their identities."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Identity, Table, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.profile.tables.base import metadata
+from shared.tables import TIME
+
+profiles = Table(
+    "profiles",
+    metadata,
+    Column("profile_id", BigInteger, Identity(always=True, minvalue=1, maxvalue=2**32 - 1), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("created_at", TIME, nullable=False),
+    comment="Viewers; what is known of them stands with their identities",
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("origin", Text, primary_key=True, comment="namespace:value"),
+    Column("profile_id", BigInteger, nullable=False, index=True),
+    Column("traits", JSONB, nullable=False, server_default=text("'{}'"), comment="name: [value, at, since]"),
+    Column("events", BigInteger, nullable=False, server_default=text("0")),
+    Column("first_seen", TIME, nullable=False),
+    Column("last_seen", TIME, nullable=False),
+    comment="What one identity said; profile_id may be rewritten, the origin never",
+)
