@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, or_, select
-from sqlalchemy.dialects.postgresql import insert
+import msgspec
+from sqlalchemy import Row, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.recommend.tables import items
 
-_TOLD = ("kind", "title", "tags", "creator_id", "url", "active", "properties")
-"""What makes an item another one when it differs."""
+# One parameter for all rows: an INSERT with a parameter per value takes SQLAlchemy long to compile for 1,000 items, and
+# the process decides nothing meanwhile. Ordered by id, so that two batches with the same items wait for each other and
+# never deadlock.
+_UPSERT = text(
+    """
+    INSERT INTO items (id, kind, title, tags, creator_id, url, active, properties, updated_at)
+    SELECT id, kind, title, tags, creator_id, url, active, properties, :now
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS row (
+        id text, kind text, title text, tags text[], creator_id text, url text, active boolean, properties jsonb
+    )
+    ORDER BY id
+    ON CONFLICT (id) DO UPDATE
+    SET kind = excluded.kind, title = excluded.title, tags = excluded.tags, creator_id = excluded.creator_id,
+        url = excluded.url, active = excluded.active, properties = excluded.properties, updated_at = excluded.updated_at
+    WHERE (items.kind, items.title, items.tags, items.creator_id, items.url, items.active, items.properties)
+        IS DISTINCT FROM (excluded.kind, excluded.title, excluded.tags, excluded.creator_id, excluded.url,
+                          excluded.active, excluded.properties)
+    RETURNING *
+    """
+).columns(*items.c)
 
 
-async def upsert(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row[*tuple[Any, ...]]]:
+async def upsert(session: AsyncSession, rows: Sequence[Mapping[str, Any]], now: datetime) -> Sequence[Row[Any]]:
     """Create or change items (whole rows, ids distinct); only those that were really changed come back."""
     if not rows:
         return []
-    # In the order of their ids, so that two batches with the same items wait for each other and never deadlock.
-    ordered = sorted(rows, key=lambda row: str(row["id"]))
-    statement = insert(items).values(ordered)
-    fresh = statement.excluded
-    statement = statement.on_conflict_do_update(
-        index_elements=[items.c.id],
-        set_={**{name: fresh[name] for name in _TOLD}, "updated_at": fresh.updated_at},
-        where=or_(*(items.c[name].is_distinct_from(fresh[name]) for name in _TOLD)),
-    )
-    return (await session.execute(statement.returning(*items.c))).all()
+    values = {"rows": msgspec.json.encode(rows).decode(), "now": now}
+    return (await session.execute(_UPSERT, values)).all()
 
 
 async def by_id(session: AsyncSession, item_id: str) -> Row[Any] | None:
