@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
+import psutil
+
 from deploy.local import temporary
 from services.profile.actions.events import absorb
 from shared.contracts import EventReceived
@@ -20,6 +22,12 @@ from shared.database import Database
 from shared.settings import Settings
 from tests.harness import databases
 from tests.profile.samples import call
+
+
+def _busy(pid: int) -> float:
+    """Processor seconds of a process and its children so far."""
+    family = [psutil.Process(pid), *psutil.Process(pid).children()]
+    return sum(sum(one.cpu_times()[:2]) for one in family)
 
 
 async def measure(size: int, viewers: int, batches: int, *, profile: bool) -> None:
@@ -46,7 +54,7 @@ async def measure(size: int, viewers: int, batches: int, *, profile: bool) -> No
             }
             for name, make in kinds.items():
                 watched = profiler if profiler is not None and name.startswith("track, known") else None
-                took, busy = [], time.process_time()
+                took, busy, served = [], time.process_time(), _busy(server.process.pid)
                 for _ in range(batches):
                     batch = [make(next(numbers)) for _ in range(size)]
                     watch: AbstractContextManager[object] = watched or nullcontext()
@@ -58,8 +66,11 @@ async def measure(size: int, viewers: int, batches: int, *, profile: bool) -> No
                 best = min(took) / size * 1e6
                 mean = sum(took) / len(took) / size * 1e6
                 python = (time.process_time() - busy) / size / batches * 1e6
-                rate = f"{1e6 / mean:,.0f} events/s"
-                print(f"{name:25} {mean:7.1f} µs an event (best {best:.1f}, {python:.1f} of Python's), {rate}")
+                postgres = (_busy(server.process.pid) - served) / size / batches * 1e6
+                print(
+                    f"{name:25} {mean:7.1f} µs an event (best {best:.1f}), {1e6 / mean:,.0f} events/s;"
+                    f" busy: Python {python:.1f}, Postgres {postgres:.1f} µs"
+                )
             if profiler is not None:
                 pstats.Stats(profiler).sort_stats("tottime").print_stats(25)
             await database.close()
