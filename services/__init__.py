@@ -1,0 +1,1 @@
+"""The services: each owns its database, and meets the others only in the shared words."""
