@@ -18,6 +18,7 @@ from deploy.tools.client import Client, Door, NoDoor, Refused, add_options, data
 from deploy.tools.delivery import LANES, Tally, deliver
 from deploy.tools.ledger import Ledger
 from deploy.tools.parcels import Phase
+from deploy.tools.settling import settled
 from deploy.tools.sheets import Unreadable
 
 KINDS = {"kuairand": kuairand.phases}
@@ -88,8 +89,13 @@ async def _run(phases: list[Phase], there: Door, ledger: Ledger, console: Consol
         }
         current = [bars[phases[0].path.name]]
 
+        told: set[str] = set()
+
         def waiting(reason: str | None) -> None:
             progress.update(current[0], note=f"waiting: {reason}" if reason else "")
+            if reason and not console.is_terminal and reason not in told:  # in a log there is no bar to look at
+                told.add(reason)
+                console.print(f"waiting: {reason}", markup=False, highlight=False, soft_wrap=True)
 
         def refused(label: str, reason: str) -> None:
             if tally.refused.total() <= SHOWN_REFUSALS:
@@ -103,8 +109,16 @@ async def _run(phases: list[Phase], there: Door, ledger: Ledger, console: Consol
             for phase in phases:
                 current[0] = bars[phase.path.name]
                 await deliver(phase, client=client, ledger=ledger, tally=tally, on_progress=moved, on_refused=refused)
+            delivered = time.monotonic() - started
+            bar = progress.add_task("taken in by all services", total=None, note="")
+
+            def behind(messages: int, service: str) -> None:
+                progress.update(bar, note=f"{service} has {messages:,} messages to go" if messages else "")
+
+            await settled(client, behind)
+            progress.update(bar, total=1, completed=1)
     ledger.forget()
-    _summary(tally, time.monotonic() - started, console)
+    _summary(tally, delivered, console)
     return 1 if tally.refused else 0
 
 

@@ -15,8 +15,8 @@ from tests.bench.report import Line, line
 from tests.bench.suite import Suite, standing, until
 
 CONNECTIONS = 16
-ROUNDS = 4
-SECONDS = 3.0
+ROUNDS = 3
+SECONDS = 2.5
 PLACEMENTS, CREATIVES = 10, 50
 SEGMENTS = 5
 VIEWERS = 200

@@ -61,13 +61,18 @@ async def ask(town: Suite, service: str, query: str, *arguments: Any) -> list[as
 
 
 async def bring_in(town: Suite, files: Path, mark: str) -> None:
-    """Import, and wait until everything that was acknowledged has been read by profile, segment and recommend.
-
-    A last event in each INTAKE partition comes after everything that was sent before it.
-    """
+    """Import, and wait until everything that was acknowledged has been taken in."""
     done = await asyncio.to_thread(town.run, "import", "kuairand", str(files), timeout=PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 refused" in done.stdout
+    await all_read(town, mark)
+
+
+async def all_read(town: Suite, mark: str) -> None:
+    """Wait until profile and segment have taken in all that was acknowledged before.
+
+    A last event in each INTAKE partition (of a user `last-…`) comes after everything that was sent before it.
+    """
     async with town.client(key="write_key") as client:
         for user in last_users(mark):
             event = {"userId": user, "event": "Signed In", "messageId": user}
