@@ -90,8 +90,10 @@ def psql(service: str, arguments: list[str]) -> NoReturn:
     """Become `psql` on that service's embedded database, with that service's role."""
     place = installation.installation()
     state, kept = installation.running(place), secrets.read(place.data)
-    if not state["embedded"]["postgres"]:
-        raise CannotStart("Postgres is outside this installation; use your own psql with its address.")
+    if service in state["outside"]:
+        raise CannotStart(
+            f"The database of {service} is outside this installation; use your own psql with its address."
+        )
     binary = str(servers.postgres_binary("psql"))
     port = str(state["ports"]["postgres"])
     env = {**os.environ, "PGPASSWORD": kept.databases[service]}

@@ -27,6 +27,8 @@ class Plan:
     postgres_port: int | None
     nats_port: int | None
     monitor_url: str
+    outside: frozenset[str]
+    """Services whose database was given by an address."""
     database_urls: dict[str, str] = field(default_factory=dict)
     nats_urls: dict[str, str] = field(default_factory=dict)
 
@@ -66,6 +68,7 @@ def make(
         ports=ports,
         postgres_port=None if len(given) == len(SERVICES) else ports["postgres"],
         nats_port=None if bus else ports["nats"],
+        outside=frozenset(given),
         monitor_url=environ["NATS_MONITOR_URL"] if bus else f"http://127.0.0.1:{ports['nats_monitor']}",
         database_urls={
             name: given.get(name) or databases.url(name, password=secrets.databases[name], port=ports["postgres"])

@@ -67,6 +67,7 @@ class _Run:
             "ports": self.plan.ports,
             "urls": {name: self.plan.url(name) for name in SERVICES},
             "embedded": {"postgres": self.plan.postgres_port is not None, "nats": self.plan.nats_port is not None},
+            "outside": sorted(self.plan.outside),
             "nats_monitor": self.plan.monitor_url,
             "children": children,
         }
@@ -104,7 +105,7 @@ class _Run:
 
     async def _start(self, *, demo: bool) -> None:
         await self._start_servers()
-        await migrations.upgrade_all(self.plan.database_urls, say=self.voice.say)
+        await self._migrate()
         async with httpx.AsyncClient(timeout=2) as client:
             for service in SERVICES:
                 self.supervisor.start(self._service(service, client))
@@ -136,6 +137,14 @@ class _Run:
             await databases.make_on(
                 drawn.postgres_port, superuser=drawn.secrets.superuser, passwords=drawn.secrets.databases
             )
+
+    async def _migrate(self) -> None:
+        """Unless all databases are the embedded ones and have seen these migrations."""
+        folder = self.plan.place.data / "postgres"
+        if self.plan.outside or not migrations.are_done(folder):
+            await migrations.upgrade_all(self.plan.database_urls, say=self.voice.say)
+            if not self.plan.outside:
+                migrations.note_done(folder)
 
     def _service(self, service: str, client: httpx.AsyncClient) -> Child:
         async def ready() -> bool:
