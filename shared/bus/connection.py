@@ -52,6 +52,7 @@ class Bus:
         self._client = Client()
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(CONCURRENT_ANSWERS)
+        self._opened = False
         self._answering: list[Subscription] = []
 
     async def open(self) -> None:
@@ -86,6 +87,7 @@ class Bus:
             reconnected_cb=reconnected,
             closed_cb=closed,
         )
+        self._opened = True
         self._js = self._client.jetstream(timeout=5)
         await self._ensure_streams()
 
@@ -280,6 +282,8 @@ class Bus:
         """Finish what is being answered and disconnect."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=2)
+        if not self._opened:
+            return  # nats-py cannot close what it never connected
         with contextlib.suppress(NatsError, TimeoutError, OSError):
             async with asyncio.timeout(3):
                 await self._client.close()
