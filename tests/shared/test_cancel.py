@@ -33,7 +33,7 @@ BUSY = """SELECT count(*) FILTER (WHERE state <> 'idle') AS busy, count(*) AS al
 
 
 async def test_cancelled_requests_leave_the_pool_as_it_was(
-    open_house: Callable[..., Opening], database: Callable[[str], Any]
+    database: Callable[[str], Any], open_house: Callable[..., Opening]
 ) -> None:
     url = await toy.add_table(await database("profile"))
     service = Service(name="profile", title="Toy", tables=MetaData(), routes=(router,))

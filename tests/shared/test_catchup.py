@@ -62,7 +62,7 @@ async def fill(owner: Running, number: int) -> None:
 
 
 @pytest.fixture
-async def owner(open_house: Callable[..., Opening], database: Callable[[str], Any]) -> Running:
+async def owner(database: Callable[[str], Any], open_house: Callable[..., Opening]) -> Running:
     url = await toy.add_table(await database("profile"))
     return await open_house(OWNER, database_url=url)
 
@@ -125,7 +125,7 @@ async def _told(bus: TestBus, number: int) -> bool:
 
 
 async def test_a_house_catches_up_before_it_says_that_it_is_ready(
-    owner: Running, open_house: Callable[..., Opening], database: Callable[[str], Any], bus: TestBus
+    owner: Running, database: Callable[[str], Any], open_house: Callable[..., Opening], bus: TestBus
 ) -> None:
     going = asyncio.Event()
 
@@ -157,7 +157,7 @@ async def _count(running: Running, number: int) -> bool:
 
 
 async def test_a_gap_in_the_numbers_pages_again(
-    owner: Running, open_house: Callable[..., Opening], database: Callable[[str], Any], bus: TestBus
+    owner: Running, database: Callable[[str], Any], open_house: Callable[..., Opening], bus: TestBus
 ) -> None:
     async def absorb(session: AsyncSession, items: list[EventRecorded]) -> None:
         rows = [{"what": item.event_id, "version": 1, "times": 1} for item in items]

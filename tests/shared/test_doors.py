@@ -89,7 +89,7 @@ SERVICE = Service(name="segment", title="Toy", tables=MetaData(), routes=(router
 
 
 @pytest.fixture
-async def running(open_house: Callable[..., Opening], database: Callable[[str], Any]) -> Running:
+async def running(database: Callable[[str], Any], open_house: Callable[..., Opening]) -> Running:
     return await open_house(SERVICE, database_url=await toy.add_table(await database("segment")))
 
 

@@ -37,7 +37,7 @@ class Toy:
         return Service(name="profile", title="Toy", tables=MetaData(), listeners=(On(EventReceived, self.action),))
 
 
-async def _running(open_house: Callable[..., Opening], database: Callable[[str], Any], made: Toy) -> Running:
+async def _running(database: Callable[[str], Any], open_house: Callable[..., Opening], made: Toy) -> Running:
     return await open_house(made.service(), database_url=await toy.add_table(await database("profile")))
 
 
@@ -53,7 +53,7 @@ async def _noted(running: Running) -> list[str]:
 
 
 async def test_a_mended_letter_is_taken_in_once(
-    open_house: Callable[..., Opening], database: Callable[[str], Any]
+    database: Callable[[str], Any], open_house: Callable[..., Opening]
 ) -> None:
     made = Toy()
     running = await _running(open_house, database, made)
@@ -81,7 +81,7 @@ async def test_a_mended_letter_is_taken_in_once(
 
 
 async def test_what_could_not_be_read_is_shown_and_cannot_be_played(
-    open_house: Callable[..., Opening], database: Callable[[str], Any], bus: TestBus
+    database: Callable[[str], Any], open_house: Callable[..., Opening], bus: TestBus
 ) -> None:
     running = await _running(open_house, database, Toy())
     await bus.publish_raw("intake.1", b"\xffnot json", user="gateway")
@@ -90,7 +90,7 @@ async def test_what_could_not_be_read_is_shown_and_cannot_be_played(
     assert (await running.client.post(f"{LETTERS}/{letter['id']}/replay")).status_code == 409
 
 
-async def test_letters_page_newest_first(open_house: Callable[..., Opening], database: Callable[[str], Any]) -> None:
+async def test_letters_page_newest_first(database: Callable[[str], Any], open_house: Callable[..., Opening]) -> None:
     running = await _running(open_house, database, Toy())
     await running.tell(*(received(f"bad {number}") for number in range(5)))
     await eventually(lambda: _letters(running, 5))
@@ -110,7 +110,7 @@ async def test_letters_page_newest_first(open_house: Callable[..., Opening], dat
      encode({"id": None}), encode({"id": [[[]]]}), "W" * 3000],
 )  # fmt: skip
 async def test_an_invented_cursor_is_refused(
-    open_house: Callable[..., Opening], database: Callable[[str], Any], cursor: str
+    database: Callable[[str], Any], open_house: Callable[..., Opening], cursor: str
 ) -> None:
     running = await _running(open_house, database, Toy())
     answer = await running.client.get(LETTERS, params={"cursor": cursor})
@@ -122,7 +122,7 @@ async def test_an_invented_cursor_is_refused(
     ("letter", "status"), [("1", 404), ("0", 422), ("-1", 422), ("9223372036854775808", 422), ("x", 422), ("%00", 422)]
 )
 async def test_ids_that_do_not_exist(
-    open_house: Callable[..., Opening], database: Callable[[str], Any], letter: str, status: int
+    database: Callable[[str], Any], open_house: Callable[..., Opening], letter: str, status: int
 ) -> None:
     running = await _running(open_house, database, Toy())
     for path in (f"{LETTERS}/{letter}/replay", f"/v1/services/profile/jobs/{letter}"):
