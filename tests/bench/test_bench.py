@@ -78,6 +78,16 @@ def test_batches_spread_over_all_partitions() -> None:
     assert all(load.MARK.decode() in event["messageId"] for event in events)
 
 
+def test_thinning_keeps_the_distribution() -> None:
+    values = [float(value) for value in range(98_765)]
+    thinned = load._thinned(values)
+    assert len(thinned) == 1000
+    assert (thinned[0], thinned[-1]) == (values[0], values[-1])
+    result = load.Result(done=len(values), elapsed=1.0, latencies=thinned)
+    assert result.percentile(0.99) == pytest.approx(0.99 * len(values), rel=0.002)
+    assert load._thinned(values[:1000]) == values[:1000]
+
+
 def test_a_ratio_is_that_of_the_medians() -> None:
     assert report.line("x", [1.0, 100.0, 2.0], "ms", [4.0, 4.0, 0.1]) == report.Line("x", 2.0, "ms", 4.0, 0.5)
     assert report.line("x", [3.0], "ms") == report.Line("x", 3.0, "ms")
