@@ -77,7 +77,7 @@ async def test_lists_go_by_cursor(running: Running) -> None:
         ("/v1/placements/home", {"name": ""}, "name"),
         ("/v1/placements/home", {"name": "a\x00b"}, "name"),
         ("/v1/placements/home", {"slots": 1}, "name"),
-        ("/v1/placements/home", {"name": "x", "slot": 1}, "body"),
+        ("/v1/placements/home", {"name": "x", "slot": 1}, "slot"),
         ("/v1/placements/home", [1], "body"),
         ("/v1/placements/ho%20me", {"name": "x"}, "key"),
         ("/v1/placements/a%00b", {"name": "x"}, "key"),
@@ -85,14 +85,14 @@ async def test_lists_go_by_cursor(running: Running) -> None:
         ("/v1/placements/home/creatives/c", {"content": {"title": 1}}, "content.title"),
         ("/v1/placements/home/creatives/c", {"content": {"link_url": "javascript:alert(1)"}}, "content"),
         ("/v1/placements/home/creatives/c", {"content": {"image_url": "/local.png"}}, "content"),
-        ("/v1/placements/home/creatives/c", {"content": {"title": "a\x00"}}, "content"),
+        ("/v1/placements/home/creatives/c", {"content": {"title": "a\x00"}}, "content.title"),
         ("/v1/placements/home/creatives/c", {"content": {"title": "x"}, "priority": 2**40}, "priority"),
         ("/v1/placements/home/creatives/c", {"content": {"title": "x"}, "audience": "likers"}, "audience"),
-        ("/v1/placements/home/creatives/c", {"content": {"title": "x"}, "audience": {"tag": "x"}}, "audience"),
+        ("/v1/placements/home/creatives/c", {"content": {"title": "x"}, "audience": {"tag": "x"}}, "audience.tag"),
         ("/v1/items/v1", {**VIDEO, "kind": "film"}, "kind"),
         ("/v1/items/v1", {**VIDEO, "url": "ftp://x"}, "url"),
         ("/v1/items/v1", {**VIDEO, "tags": [""]}, "tags[0]"),
-        ("/v1/items/v1", {**VIDEO, "properties": {"a": ["\x00"]}}, "properties"),
+        ("/v1/items/v1", {**VIDEO, "properties": {"a": ["\x00"]}}, "properties.a[0]"),
         ("/v1/items/v1", {**VIDEO, "properties": {"a": "x" * 20_000}}, "properties"),
         ("/v1/items/" + "x" * 201, VIDEO, "item_id"),
         ("/v1/items/a%00b", VIDEO, "item_id"),
@@ -171,19 +171,21 @@ async def test_bulk_keeps_the_good_lists_the_bad_and_can_be_sent_again(
         VIDEO,
         {**VIDEO, "id": "v7"},
         {**VIDEO, "id": "v999", "url": "javascript:alert(1)"},
+        {**VIDEO, "id": "nul", "tags": ["a\x00"]},
     ]
     first = await running.client.post("/v1/items/bulk", json={"items": good + bad})
     assert first.status_code == 200, first.text
     assert (first.json()["changed"], first.json()["unchanged"]) == (500, 0)
     assert [(one["index"], one["id"], one["field"]) for one in first.json()["errors"]] == [
         (500, "no-kind", "items[500].kind"),
-        (501, "odd", "items[501]"),
+        (501, "odd", "items[501].colour"),
         (502, "", "items[502].id"),
         (503, None, "items[503].id"),
         (504, "v7", "items[504].id"),
         (505, "v999", "items[505].url"),
+        (506, "nul", "items[506].tags[0]"),
     ]
-    assert "colour" in first.json()["errors"][1]["message"]
+    assert "unknown field" in first.json()["errors"][1]["message"]
     await eventually(lambda: _told(running, 500))
     again = await running.client.post("/v1/items/bulk", json={"items": good})
     assert again.json() == {"changed": 0, "unchanged": 500, "errors": []}

@@ -139,7 +139,6 @@ def test_ids_that_cannot_be_anybodys_are_nobody(value: str | None) -> None:
         "https://example.com:port/",
         "https://example.com/" + "a" * 2000,
         "data:text/html,x",
-        "https://example.com/\ud800",
     ],
 )
 def test_only_web_addresses_are_links(url: str) -> None:
@@ -156,22 +155,16 @@ def test_content_names_the_field_that_is_wrong() -> None:
     assert content.content({"title": "x", "badge": "new"})
     with pytest.raises(ValueError, match="link_url: must be a web address"):
         content.content({"title": "x", "link_url": "javascript:alert(1)"})
-    with pytest.raises(ValueError, match="badge: must not contain NUL"):
-        content.content({"badge": "\x00"})
     with pytest.raises(ValueError, match="at least one field"):
         content.content({})
 
 
-def test_properties_are_bounded_and_storable() -> None:
+def test_properties_are_bounded() -> None:
     assert content.properties({"a": [1, {"b": "\\u0000 is text"}]})
-    with pytest.raises(ValueError, match="NUL"):
-        content.properties({"a": [{"b": "\x00"}]})
     with pytest.raises(ValueError, match="bytes"):
         content.properties({"a": "x" * 20_000})
     with pytest.raises(ValueError, match="plain JSON"):
         content.properties({"a": float("nan")})
-    with pytest.raises(ValueError, match="Unicode"):
-        content.properties({"a": "\ud800"})
 
 
 def test_weights_add_up_by_item_and_day() -> None:

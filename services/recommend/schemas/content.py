@@ -1,4 +1,4 @@
-"""What may stand in a creative and in an item: text that every place can hold, and links that lead to the web."""
+"""What may stand in a creative and in an item: bounded text, and links that lead to the web."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LARGEST_PROPERTIES = 16 * 1024
 
 
 def storable(value: str) -> str:
-    """The text itself; ValueError when PostgreSQL cannot hold it."""
+    """The text of a path, which no body's check has seen; ValueError when PostgreSQL cannot hold it."""
     if "\x00" in value:
         raise ValueError("must not contain NUL")
     try:
@@ -28,7 +28,6 @@ def storable(value: str) -> str:
 
 def web_url(value: str) -> str:
     """The URL itself; ValueError unless it is an absolute http or https address."""
-    storable(value)
     if len(value) > LONGEST_URL:
         raise ValueError(f"must have at most {LONGEST_URL} characters")
     if any(sign.isspace() or ord(sign) < 32 or ord(sign) == 127 for sign in value) or "\\" in value:
@@ -54,10 +53,10 @@ def content(fields: dict[str, str]) -> dict[str, str]:
         raise ValueError(f"must have at most {MOST_FIELDS} fields")
     for name, value in fields.items():
         try:
-            storable(name)
             if not 0 < len(name) <= 100:
                 raise ValueError("a field's name must have 1 to 100 characters")
-            web_url(value) if name in URL_FIELDS else storable(value)
+            if name in URL_FIELDS:
+                web_url(value)
             if len(value) > LONGEST_TEXT:
                 raise ValueError(f"must have at most {LONGEST_TEXT} characters")
         except ValueError as error:
@@ -66,25 +65,11 @@ def content(fields: dict[str, str]) -> dict[str, str]:
 
 
 def properties(values: dict[str, Any]) -> dict[str, Any]:
-    """The item's properties; ValueError when they are too large or cannot be stored."""
+    """The item's properties; ValueError when they are too large or no JSON."""
     try:
-        text = json.dumps(values, ensure_ascii=False, allow_nan=False)
-        size = len(text.encode())
-    except UnicodeEncodeError:
-        raise ValueError("must be valid Unicode") from None
+        size = len(json.dumps(values, ensure_ascii=False, allow_nan=False).encode())
     except (ValueError, RecursionError):
         raise ValueError("must be plain JSON, not too deep") from None
     if size > LARGEST_PROPERTIES:
         raise ValueError(f"must have at most {LARGEST_PROPERTIES} bytes as JSON")
-    if "\\u0000" in text and _has_nul(values):
-        raise ValueError("must not contain NUL")
     return values
-
-
-def _has_nul(value: Any) -> bool:
-    """Whether a string anywhere inside has a NUL."""
-    if isinstance(value, str):
-        return "\x00" in value
-    if isinstance(value, dict):
-        return any("\x00" in name or _has_nul(inner) for name, inner in value.items())
-    return isinstance(value, list) and any(_has_nul(inner) for inner in value)

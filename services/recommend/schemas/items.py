@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from services.recommend.schemas import content
-from services.recommend.schemas.texts import ItemId, Kind, Text, Url
+from services.recommend.schemas.texts import ItemId, Kind, Url
 from shared.schemas import Input, Output
 
 
@@ -16,8 +16,8 @@ class ItemInput(Input):
     """One item of the catalogue, whole: fields left out take their default."""
 
     kind: Kind
-    title: Annotated[Text, StringConstraints(max_length=500)]
-    tags: list[Annotated[Text, StringConstraints(min_length=1, max_length=100)]] = Field([], max_length=100)
+    title: Annotated[str, StringConstraints(max_length=500)]
+    tags: list[Annotated[str, StringConstraints(min_length=1, max_length=100)]] = Field([], max_length=100)
     creator_id: ItemId | None = None
     url: Url | None = None
     active: bool = True
@@ -30,8 +30,10 @@ class BulkItem(ItemInput):
     id: ItemId
 
 
-class BulkInput(Input):
-    """At most 1,000 items; each is checked by itself, so that a bad one does not keep the others out."""
+class BulkInput(BaseModel):
+    """At most 1,000 items; no `Input`, since each is checked by itself: a bad one does not keep the others out."""
+
+    model_config = ConfigDict(extra="forbid")
 
     items: list[dict[str, Any]] = Field(max_length=1000)
 
