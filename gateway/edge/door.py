@@ -53,21 +53,30 @@ class EdgeRoute(APIRoute):
 class Visit:
     """One edge call. Its key is known from the header at once, or else from the body when that is read."""
 
-    __slots__ = ("key", "memory", "now", "origin", "request")
+    __slots__ = ("agent", "authorization", "key", "memory", "now", "origin", "request")
 
     def __init__(self, request: Request) -> None:
         self.request = request
         self.memory: Memory = request.app.state.house.memory
         self.now: datetime = clock.now()
-        self.origin: str | None = request.headers.get("origin")
         self.key: Key | None = None
+        self.origin: str | None = None
+        self.authorization: str | None = None
+        self.agent: str | None = None
+        # One pass instead of three searches: 4 % of an event's way through the gateway.
+        for name, value in request.scope["headers"]:
+            if name == b"authorization":
+                self.authorization = value.decode("latin-1")
+            elif name == b"user-agent":
+                self.agent = value.decode("latin-1")[:512]
+            elif name == b"origin":
+                self.origin = value.decode("latin-1")
 
     def authenticate(self) -> bool:
         """Take the key of the Authorization header; False when there is no such header."""
-        told = self.request.headers.get("authorization")
-        if told is None:
+        if self.authorization is None:
             return False
-        self._admit(_user_name(told))
+        self._admit(_user_name(self.authorization))
         return True
 
     def authenticate_by(self, text: str | None) -> None:
@@ -101,9 +110,8 @@ class Visit:
     def arrival(self) -> rules.Arrival:
         """What the request itself says about its events."""
         assert self.key is not None
-        client = self.request.client
-        agent = self.request.headers.get("user-agent")
-        return rules.Arrival(self.now, self.key.id, client.host if client else None, agent[:512] if agent else None)
+        client = self.request.scope.get("client")
+        return rules.Arrival(self.now, self.key.id, client[0] if client else None, self.agent)
 
 
 class TooFast(Refused):

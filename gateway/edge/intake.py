@@ -163,7 +163,7 @@ class Intake:
             kind=EventReceived.kind,
             items=msgspec.Raw(join([item for parcel in parcels for item in parcel.items])),
         )
-        failure: Exception | None = None
+        failure: Exception | None = NotTaken("not sent")  # also what a cancel leaves: silence is no acknowledgement
         try:
             async with asyncio.timeout(TIMEOUT):
                 await self._publish(subject(EventReceived.kind, "INTAKE", part), _encode(message), message_id)
@@ -172,6 +172,7 @@ class Intake:
             log.warning("INTAKE did not take a message", part=part, error=f"{type(error).__name__}: {error}"[:300])
             failure = NotTaken(str(error))
         else:
+            failure = None
             MESSAGES.inc()
         finally:
             self._bytes -= sum(parcel.size for parcel in parcels)

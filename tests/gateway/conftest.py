@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
@@ -23,6 +24,14 @@ from shared.house import House
 from tests.harness.bus import TestBus
 from tests.harness.databases import Databases
 from tests.harness.houses import settings_of
+
+# The default renders every local of a logged traceback, for seconds, in the loop that is being tested.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 WRITE_KEY = "pk_testwritekey"
 SECRET_KEY = "sk_testsecretkey_0123456789abcdefghijklmnopqrstuvwxyz"

@@ -18,7 +18,8 @@ import segment.analytics.client as segment
 from starlette.types import Message
 
 from gateway.edge import bodies
-from gateway.rules.events import Refused
+from gateway.edge.intake import Intake, NotTaken
+from gateway.rules.events import Accepted, Refused
 from shared.contracts import PARTITIONS, partition
 from tests.gateway.conftest import WRITE_KEY, Gateway, basic
 from tests.harness.eventually import eventually
@@ -352,3 +353,20 @@ async def test_a_bus_that_is_gone_is_told_at_once(gateway: Gateway) -> None:
     assert seconds < 1
     assert (await gateway.stranger.get("/readyz")).status_code == 503
     assert (await gateway.stranger.get("/healthz")).status_code == 200
+
+
+async def test_a_publish_that_is_cut_off_is_no_acknowledgement() -> None:
+    begun = asyncio.Event()
+
+    async def publish(subject: str, payload: bytes, message_id: str) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    intake = Intake(publish, lambda: True, "gateway")
+    taking = asyncio.create_task(intake.take([Accepted("u1", b"{}")]))
+    await begun.wait()
+    for task in asyncio.all_tasks():
+        if task.get_name().startswith("intake-"):
+            task.cancel()
+    with pytest.raises(NotTaken):
+        await taking

@@ -7,16 +7,18 @@ import contextlib
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from gateway import actions
 from shared import caller as callers
 from shared import migrations
+from shared.app import permissions
 from shared.caller import Caller
 from tests.gateway.conftest import SECRET_KEY, WRITE_KEY, Gateway, basic
+from tests.harness.databases import Databases
 from tests.harness.eventually import eventually
 
 Opening = Callable[..., contextlib.AbstractAsyncContextManager[Gateway]]
@@ -180,13 +182,24 @@ async def test_when_a_key_was_used_is_kept(gateway: Gateway) -> None:
     await eventually(told)
 
 
-async def test_events_are_taken_in_while_the_database_is_away(gateway: Gateway) -> None:
-    async with gateway.house.db.transaction() as session:
-        await actions.live_keys(session)
-    await gateway.house.db.close()
-    url = gateway.house.db.engine.url
-    assert url.host
-    assert (await gateway.front.post("/v1/track", json=TRACK)).status_code == 200
+async def test_events_are_taken_in_while_the_database_is_away(gateway: Gateway, databases: Databases) -> None:
+    name = gateway.house.db.url.rpartition("/")[2]
+    await databases._admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    await databases._admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+    assert (await gateway.stranger.get("/readyz")).status_code == 503
+    gateway.house.loops.wake("keys")
+    answer = await gateway.front.post("/v1/track", json={**TRACK, "messageId": "m"})
+    assert (answer.status_code, answer.json()) == (200, {"success": True})
+    assert [event.message_id for event in await gateway.received()] == ["m"]
+
+
+GOLDEN = Path(__file__).with_name("permissions.txt")
+
+
+async def test_every_route_says_who_may_call_it(gateway: Gateway) -> None:
+    """The golden file is the list to review: a changed route shows there, and only there is it let through."""
+    told = [f"{route}  ->  {permission}" for route, permission in sorted(permissions(gateway.app.routes).items())]
+    assert told == GOLDEN.read_text().splitlines()
 
 
 ROUTES: tuple[tuple[str, str, dict[str, Any] | None], ...] = (
