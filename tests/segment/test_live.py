@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from services.segment.actions import filling, live, timed
 from services.segment.app import SERVICE
-from services.segment.store import definitions
+from services.segment.store import definitions, viewers
 from services.segment.tables import deadlines, events, tallies
 from services.segment.tables import members as members_table
 from shared import clock
@@ -223,11 +223,26 @@ async def test_a_fill_goes_round_a_viewer_who_is_being_judged(home: Running) -> 
     await home.tell(*(profile(key, 1, age=20) for key in (1, 2, 3)))
     await eventually(lambda: _viewers(home, 3))
     async with home.db.transaction() as session:
-        await live.absorb_profiles(session, [profile(2, 2, age=5)])
+        await viewers.lock(session, [2])
         await home.client.post("/v1/segments", json={"key": "adults", "name": "a", "rule": {"trait": "age", "gt": 9}})
-        await eventually(lambda: _progress(home, 0))
+        await eventually(lambda: _progress(home, 1))
+        await viewers.update(session, [profile(2, 2, age=5)])
     await filled(home, "adults")
     assert await members(home, "adults") == {1: "fill", 3: "fill"}
+
+
+async def test_a_fill_waits_for_who_began_before_the_definition_was_known(home: Running) -> None:
+    async with home.db.transaction() as session:
+        await live.absorb_profiles(session, [profile(1, 1, age=20)])  # the fill cannot see this viewer yet
+        await home.client.post("/v1/segments", json={"key": "adults", "name": "a", "rule": {"trait": "age", "gt": 9}})
+
+        async def waiting() -> None:
+            query = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            assert await session.scalar(query) == 1
+
+        await eventually(waiting)
+    await filled(home, "adults")
+    assert await members(home, "adults") == {1: "fill"}
 
 
 async def _progress(home: Running, done: int) -> None:
@@ -323,7 +338,7 @@ async def test_a_newcomers_snapshot_fills_and_is_no_news(open_house: Callable[..
     known = event(1, "Content Liked", now)
     async with open_house(SERVICE, present=[known, profile(1, 1, age=30)]) as home:
         await make(home, "ever", {"all": [{"did": "Content Liked"}, {"trait": "age", "exists": True}]})
-        assert await members(home, "ever") == {1: "fill"}
+        await eventually(lambda: _is(members(home, "ever"), {1: "fill"}))
         await home.tell(known, profile(1, 1, age=30), event(2, "Content Liked", now), profile(2, 1, age=1))
         await eventually(lambda: _is(members(home, "ever"), {1: "fill", 2: "rule"}))
 
