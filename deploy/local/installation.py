@@ -81,7 +81,7 @@ def state(place: Installation) -> dict[str, Any]:
 def running(place: Installation) -> dict[str, Any]:
     """The state of the run that is alive now; CannotStart when none is."""
     found = state(place)
-    if not found or processes.born(found["pid"]) != found["born"]:
+    if not found or not processes.is_same(found["pid"], found["born"]):
         raise CannotStart(f"Marquee is not running on {place.data}. Start it with ./marquee up.")
     return found
 

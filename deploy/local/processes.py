@@ -161,6 +161,12 @@ def born(pid: int) -> float | None:
         return None
 
 
+def is_same(pid: int, birth: float) -> bool:
+    """Whether the process born then still lives. Births shift by a second or two when the machine's clock is set."""
+    now = born(pid)
+    return now is not None and abs(now - birth) < 5
+
+
 def end_leftovers(children: dict[str, dict[str, float]]) -> list[str]:
     """Kill children that an earlier parent left behind, given as {name: {"pid", "born"}}; gives the names it killed."""
     left: list[psutil.Process] = []
@@ -168,7 +174,7 @@ def end_leftovers(children: dict[str, dict[str, float]]) -> list[str]:
     for name, child in children.items():
         try:
             process = psutil.Process(int(child["pid"]))
-            if abs(process.create_time() - child["born"]) > 0.1:
+            if not is_same(process.pid, child["born"]):
                 continue
             left += [*process.children(recursive=True), process]
             names.append(name)
