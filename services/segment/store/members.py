@@ -13,6 +13,9 @@ from services.segment.store.rows import AnyRow
 from services.segment.tables import deadlines, members, segments
 
 SAMPLE = 20
+MANY = 300
+"""Viewers from which on planning anew (15 ms with 200 segments) pays: the kept plan expects few, and judges
+2,000 in 1.4 s where a plan made for them takes 0.06 s."""
 CANCELLED = "57014"
 """SQLSTATE of a statement that was ended, see limit_time."""
 
@@ -94,6 +97,8 @@ SELECT segment_id, profile_id, cause, true AS entered FROM entered
 UNION ALL SELECT segment_id, profile_id, cause, false FROM gone
 """  # noqa: S608 - the query is ours, see rules.program
     connection = await session.connection()
+    if len(set(pairs.profile_ids)) > MANY:
+        await connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
     done = await connection.exec_driver_sql(statement, (pairs.profile_ids, pairs.segment_ids, pairs.causes, as_of))
     return [Change(row.segment_id, row.profile_id, row.cause, row.entered) for row in done]
 
