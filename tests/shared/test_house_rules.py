@@ -70,4 +70,4 @@ def test_signatures_are_compared_in_constant_time(package: str) -> None:
 def test_no_sleep_in_tests_of_the_kernel_but_where_time_is_the_subject() -> None:
     allowed = {"test_loops.py", "test_outbox.py", "test_bus.py", "test_idempotency.py", "test_cancel.py"}
     files = [path for path in Path(__file__).parent.glob("test_*.py") if path.name not in allowed]
-    assert [path.name for path in files if path != Path(__file__) and "sleep(" in path.read_text()] == []
+    assert [path.name for path in files if path != Path(__file__) and "asyncio.sleep(" in path.read_text()] == []

@@ -56,7 +56,7 @@ async def test_a_mended_letter_is_taken_in_once(
     database: Callable[[str], Any], open_house: Callable[..., Opening]
 ) -> None:
     made = Toy()
-    running = await _running(open_house, database, made)
+    running = await _running(database, open_house, made)
     await running.tell(received("bad"), received("good"))
     (letter,) = await eventually(lambda: _letters(running, 1))
     assert letter["kind"] == EventReceived.kind
@@ -83,7 +83,7 @@ async def test_a_mended_letter_is_taken_in_once(
 async def test_what_could_not_be_read_is_shown_and_cannot_be_played(
     database: Callable[[str], Any], open_house: Callable[..., Opening], bus: TestBus
 ) -> None:
-    running = await _running(open_house, database, Toy())
+    running = await _running(database, open_house, Toy())
     await bus.publish_raw("intake.1", b"\xffnot json", user="gateway")
     (letter,) = await eventually(lambda: _letters(running, 1))
     assert letter["payload"] == "\ufffdnot json"
@@ -91,7 +91,7 @@ async def test_what_could_not_be_read_is_shown_and_cannot_be_played(
 
 
 async def test_letters_page_newest_first(database: Callable[[str], Any], open_house: Callable[..., Opening]) -> None:
-    running = await _running(open_house, database, Toy())
+    running = await _running(database, open_house, Toy())
     await running.tell(*(received(f"bad {number}") for number in range(5)))
     await eventually(lambda: _letters(running, 5))
     names: list[str] = []
@@ -112,7 +112,7 @@ async def test_letters_page_newest_first(database: Callable[[str], Any], open_ho
 async def test_an_invented_cursor_is_refused(
     database: Callable[[str], Any], open_house: Callable[..., Opening], cursor: str
 ) -> None:
-    running = await _running(open_house, database, Toy())
+    running = await _running(database, open_house, Toy())
     answer = await running.client.get(LETTERS, params={"cursor": cursor})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "cursor"
@@ -124,7 +124,7 @@ async def test_an_invented_cursor_is_refused(
 async def test_ids_that_do_not_exist(
     database: Callable[[str], Any], open_house: Callable[..., Opening], letter: str, status: int
 ) -> None:
-    running = await _running(open_house, database, Toy())
+    running = await _running(database, open_house, Toy())
     for path in (f"{LETTERS}/{letter}/replay", f"/v1/services/profile/jobs/{letter}"):
         answer = await running.client.request("POST" if "replay" in path else "GET", path)
         assert answer.status_code == status

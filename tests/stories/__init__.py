@@ -1,0 +1,1 @@
+"""Stories: sentences across services, told to the real suite."""
