@@ -224,6 +224,27 @@ async def test_a_late_page_of_a_slower_replica_is_not_applied(owner: Running, fa
     assert not await slow.step()
 
 
+async def test_a_snapshot_that_comes_again_lets_its_listener_forget_what_is_gone(owner: Running, facts: Shelf) -> None:
+    forgotten: list[int] = []
+
+    async def forget(session: AsyncSession) -> None:
+        forgotten.append(1)
+        await session.execute(text("DELETE FROM noted"))
+
+    await fill(owner, 1500)
+    behind = CatchUp(facts.db, facts.bus, [On(EventRecorded, toy.note, catch_up=True, forget=forget)])
+    while await behind.step():
+        pass
+    assert (len(await facts.noted()), forgotten) == (1500, [1])
+    async with owner.db.transaction() as session:
+        await session.execute(text("DELETE FROM noted WHERE what = 'old 00700'"))
+    await behind.again("profile")
+    while await behind.step():
+        pass
+    assert forgotten == [1, 1]
+    assert await facts.noted() == [f"old {n:05}" for n in range(1500) if n != 700]
+
+
 async def test_an_item_that_cannot_be_taken_in_does_not_keep_the_service_closed(owner: Running, facts: Shelf) -> None:
     async def picky(session: AsyncSession, items: list[EventRecorded]) -> None:
         await toy.note(session, items)

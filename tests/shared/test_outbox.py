@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, text
+from sqlalchemy.exc import ProgrammingError
 
 from shared import outbox, telemetry
 from shared.bus import Bus, BusDown
@@ -83,6 +84,23 @@ async def test_a_transaction_that_rolls_back_tells_nothing_and_takes_no_number(d
     assert row.n == 1
     assert b'"told"' in row.payload
     assert called == ["told"]
+
+
+async def test_what_cannot_be_told_has_not_happened(db: Database) -> None:
+    """Effects and facts are one transaction: were the facts written after the commit, a crash would lose them."""
+    async with db.transaction() as session:
+        await session.execute(text("ALTER TABLE outbox RENAME TO away"))
+
+    async def tell() -> None:
+        async with db.transaction() as session:
+            await toy.note(session, [recorded("x")])
+            outbox.tell(session, recorded("x"))
+
+    with pytest.raises(ProgrammingError, match="outbox"):
+        await tell()
+    async with db.transaction() as session:
+        assert await session.scalar(text("SELECT count(*) FROM noted")) == 0
+        assert await session.scalar(text("SELECT count(*) FROM outbox_numbers")) == 0
 
 
 async def test_telling_wakes_the_relay_and_only_then(db: Database) -> None:
