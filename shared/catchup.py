@@ -45,23 +45,28 @@ class Offers:
 async def serve(house: House, offers: Sequence[Offers]) -> None:
     """Answer `ask.<service>.snapshot`."""
     by_kind = {offer.fact.kind: offer for offer in offers}
+    limits = dict.fromkeys(by_kind, PAGE)
+    """Rows per page that fitted last time: facts of one kind are of much the same size."""
 
     async def handle(payload: bytes) -> bytes:
         asked = msgspec.json.decode(payload, type=SnapshotAsked)
         offer = by_kind[asked.kind]
-        limit = PAGE
-        while_too_large = True
+        too_large = True
         encoded: list[bytes] = []
         following: str | None = None
-        numbers: dict[int, int] = {}
         async with house.db.transaction() as session:
             # The numbers first: what they count is in the rows read after them.
             numbers = await outbox.numbers(session, offer.fact.stream)
-            while while_too_large:
+            while too_large:
+                limit = limits[asked.kind]
                 facts, following = await offer.page(session, asked.after, limit)
                 encoded = [_encoder.encode(fact) for fact in facts]
-                while_too_large = limit > 1 and sum(map(len, encoded)) > PAGE_BYTES
-                limit = max(1, limit // 4)
+                size = sum(map(len, encoded))
+                too_large = limit > 1 and size > PAGE_BYTES
+                if too_large:
+                    limits[asked.kind] = max(1, min(limit // 2, limit * PAGE_BYTES * 3 // (size * 4)))
+                elif size < PAGE_BYTES // 2:
+                    limits[asked.kind] = min(PAGE, limit * 2)
         return _encoder.encode(SnapshotPage(items=msgspec.Raw(join(encoded)), numbers=numbers, next=following))
 
     await house.bus.answer(f"{house.name}.snapshot", handle)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Request
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from shared import clock, jobs
 from shared.caller import allow
@@ -17,7 +17,7 @@ from shared.house import House
 from shared.pages import Page, PageDep, encode
 from shared.reader import UNREADABLE, Apply
 from shared.schemas import Output
-from shared.tables import dead_letters
+from shared.tables import dead_letters, outbox
 
 
 class NoSuchDeadLetter(NotFound):
@@ -61,6 +61,22 @@ class JobShown(Output):
     updated_at: datetime
 
 
+class ReaderShown(Output):
+    """A stream as this process reads it; `behind` counts messages, absent while it is not reading."""
+
+    stream: str
+    caught_up: bool
+    behind: int | None
+
+
+class Readers(Output):
+    """`settled`: everything that was there is taken in, and everything told has left (`outbox` counts what waits)."""
+
+    settled: bool
+    outbox: int
+    readers: list[ReaderShown]
+
+
 def _house(request: Request) -> House:
     house: House = request.app.state.house
     return house
@@ -73,6 +89,17 @@ Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
 def routes(name: str) -> APIRouter:
     """The operations of one service, below `/v1/services/<name>`."""
     router = APIRouter(prefix=f"/v1/services/{name}", tags=["operations"])
+
+    @router.get("/readers", dependencies=[allow("operations:read")])
+    async def list_readers(session: Session, house: HouseDep) -> Readers:
+        """How far this process has taken in what was sent and told: nothing is silently stale."""
+        waiting = await session.scalar(select(func.count()).select_from(outbox))
+        readers = [
+            ReaderShown(stream=reader.stream, caught_up=house.caught_up[reader.stream], behind=reader.behind)
+            for reader in house.readers
+        ]
+        settled = not waiting and all(one.caught_up and one.behind == 0 for one in readers)
+        return Readers(settled=settled, outbox=waiting or 0, readers=readers)
 
     @router.get("/dead-letters", dependencies=[allow("operations:read")])
     async def list_dead_letters(session: Session, page: PageDep) -> Page[DeadLetter]:

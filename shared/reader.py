@@ -181,6 +181,12 @@ class Reader:
         self._pull: Pull | None = None
         self._owned: set[int] = set()
         self._turns = 0
+        self._pending = 0
+
+    @property
+    def behind(self) -> int | None:
+        """Messages of its partitions that are not taken in yet, as of the last batch; None while it is not reading."""
+        return self._pending if self._pull is not None else None
 
     async def step(self) -> bool:
         """Read and take in one batch; True when there was one. Raises MissedFacts on a gap, after closing itself."""
@@ -309,6 +315,7 @@ class Reader:
                         await self._salvage(session, kind, run)
         self.positions.update(moved)
         self.numbers.update(numbers)
+        self._pending = received[-1].pending
         for kind, run in runs:
             READ.labels(self.stream, kind).inc(sum(len(message.items) for message in run))
         BEHIND.labels(self.stream).set(max(0.0, clock.now().timestamp() - received[-1].at / 1e9))

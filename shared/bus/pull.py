@@ -28,13 +28,14 @@ class Broken(BusDown):
 
 @dataclass(frozen=True)
 class Received:
-    """One message of a stream. `at` is when the stream stored it, in nanoseconds since 1970."""
+    """One message of a stream; `at` is when the stream stored it (ns since 1970), `pending` how many came after it."""
 
     subject: str
     data: bytes
     sequence: int
     at: int
     message_id: str | None
+    pending: int
 
 
 class Pull:
@@ -119,7 +120,8 @@ class Pull:
                 raise Broken(f"{self.stream}: message {self._delivered + 1} of the consumer is missing")
             self._delivered = delivered
             message_id = (message.headers or {}).get("Nats-Msg-Id")
-            received.append(Received(message.subject, message.data, sequence, at, message_id))
+            pending = int(tokens[base + 4])
+            received.append(Received(message.subject, message.data, sequence, at, message_id, pending))
         if self._open < most // 2:
             await self._request(most)
         return received
