@@ -31,6 +31,9 @@ BATCH_SECONDS = Histogram("marquee_reader_batch_seconds", "Time of one transacti
 BATCH = 256
 """Messages of one transaction at most."""
 
+BATCH_BYTES = 4 * 1024 * 1024
+"""A transaction takes no further message once it has this many bytes: a full one then takes well under a second."""
+
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 """What decoding raises: another shape, bytes that are not UTF-8, nesting without end."""
 
@@ -181,11 +184,11 @@ class Reader:
         self._pull: Pull | None = None
         self._owned: set[int] = set()
         self._turns = 0
-        self._pending = 0
+        self._pending: int | None = None
 
     @property
     def behind(self) -> int | None:
-        """Messages of its partitions that are not taken in yet, as of the last batch; None while it is not reading."""
+        """Messages of its partitions that are not taken in yet, as of the last turn; None while it is not reading."""
         return self._pending if self._pull is not None else None
 
     async def step(self) -> bool:
@@ -196,9 +199,10 @@ class Reader:
         if not self._owned or self._pull is None:
             return False
         try:
-            received = await self._pull.batch(BATCH)
+            received = await self._pull.batch(BATCH, size=BATCH_BYTES)
             if received:
                 await self._take(received)
+            self._pending = received[-1].pending if received else 0
         except BaseException:
             # Whatever happened, the truth is in the database: start again from the position.
             await self._drop()
@@ -315,7 +319,6 @@ class Reader:
                         await self._salvage(session, kind, run)
         self.positions.update(moved)
         self.numbers.update(numbers)
-        self._pending = received[-1].pending
         for kind, run in runs:
             READ.labels(self.stream, kind).inc(sum(len(message.items) for message in run))
         BEHIND.labels(self.stream).set(max(0.0, clock.now().timestamp() - received[-1].at / 1e9))
@@ -375,7 +378,7 @@ class Reader:
             )
 
     async def _drop(self) -> None:
-        pull, self._pull = self._pull, None
+        pull, self._pull, self._pending = self._pull, None, None
         if pull is not None:
             await pull.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 
 import uvicorn
@@ -14,8 +15,14 @@ from shared.settings import Settings
 def serve(name: str, settings: Settings, create: Callable[[Settings], FastAPI]) -> None:
     """Serve until SIGTERM or SIGINT; requests under way get ten seconds."""
     telemetry.configure(name, settings.log_level)
+    app = create(settings)
+    # A batch makes tens of thousands of objects that all die with it and have no cycles; looking for cycles among them
+    # cost 30 % of profile's processor time. What stands after the start is never looked at again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
     uvicorn.run(
-        create(settings),
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",

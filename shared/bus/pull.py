@@ -92,8 +92,9 @@ class Pull:
             self._failure = f"{status} {(message.headers or {}).get('Description', '')}"
         self._arrived.set()
 
-    async def batch(self, most: int, *, wait: float = TURN) -> list[Received]:
-        """At most this many messages, in order; empty after `wait` seconds without any. Raises Broken."""
+    async def batch(self, most: int, *, wait: float = TURN, size: int | None = None) -> list[Received]:
+        """At most this many messages, in order, and no more once they have `size` bytes; empty after `wait` seconds
+        without any. Raises Broken."""
         if not self._queue:
             await self._request(most)
             self._arrived.clear()
@@ -107,8 +108,11 @@ class Pull:
             # A message lost with the connection is noticed by its number only when another one follows it.
             raise Broken(f"{self.stream}: the connection was made anew")
         received: list[Received] = []
-        while self._queue and len(received) < most:
+        left = size
+        while self._queue and len(received) < most and (left is None or left > 0):
             message = self._queue.popleft()
+            if left is not None:
+                left -= len(message.data)
             self._open -= 1
             tokens = message.reply.split(".")
             if len(tokens) < 9 or tokens[1] != "ACK":
