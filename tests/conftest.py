@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from deploy.local import temporary
 from deploy.local.temporary import Postgres
@@ -20,6 +21,15 @@ from tests.harness.databases import Databases
 from tests.harness.eventually import eventually as eventually_
 from tests.harness.houses import Opening
 from tests.harness.suite import Suite
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plain_log() -> None:
+    """Without a word, structlog draws every traceback with all local variables: seconds for each."""
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.LogfmtRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(30),
+    )
 
 
 @pytest.fixture(scope="session")

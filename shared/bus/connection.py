@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -49,6 +50,7 @@ class Bus:
         self.name = name
         self.settings = settings
         self.closed = asyncio.Event()
+        self._closing = False
         self._client = Client()
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(CONCURRENT_ANSWERS)
@@ -136,6 +138,9 @@ class Bus:
 
     async def watch(self) -> bool:
         """Watchdog step: a read loop that died leaves nats-py 'connected' for ever, so ask the server for a pong."""
+        if self.closed.is_set() and not self._closing:
+            log.error("the bus closed the connection for good, the process ends so that it is started anew")
+            signal.raise_signal(signal.SIGTERM)
         if self._client.is_connected:
             try:
                 await self._client.flush(timeout=3)
@@ -280,6 +285,7 @@ class Bus:
 
     async def close(self) -> None:
         """Finish what is being answered and disconnect."""
+        self._closing = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=2)
         if not self._opened:

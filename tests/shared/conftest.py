@@ -5,21 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-import structlog
 
 from shared.database import Database
 from tests.harness.bus import TestBus
 from tests.shared import toy
 from tests.shared.toy import Shelf
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _plain_log() -> None:
-    """Without a word, structlog draws every traceback with all local variables: seconds for each."""
-    structlog.configure(
-        processors=[structlog.processors.format_exc_info, structlog.processors.LogfmtRenderer()],
-        wrapper_class=structlog.make_filtering_bound_logger(30),
-    )
 
 
 @pytest.fixture

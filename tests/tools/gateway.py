@@ -29,6 +29,7 @@ class Gateway:
         app = aiohttp.web.Application(client_max_size=500_000)
         app.router.add_post("/v1/batch", self._batch)
         app.router.add_post("/v1/items/bulk", self._items)
+        app.router.add_get("/v1/services/{name}/readers", self._readers)
         return app
 
     async def _batch(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
@@ -54,6 +55,9 @@ class Gateway:
             assert request.transport is not None
             request.transport.abort()
         return aiohttp.web.json_response({"success": True, "refused": refused})
+
+    async def _readers(self, _: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
+        return aiohttp.web.json_response({"settled": True, "outbox": 0, "readers": []})
 
     async def _items(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
         self.items |= {item["id"]: item for item in msgspec.json.decode(await request.read())["items"]}
