@@ -51,11 +51,13 @@ async def _events(suite: Suite) -> list[Line]:
         )
 
     single, many = material.single(), material.batches()
-    track, empty, batch, raw = [], [], [], []
+    track, empty, batch, raw, lone = [], [], [], [], []
     alone, empty_alone = [], []
     for _ in range(ROUNDS):
         track.append(_rate(await load.fire(job("/v1/track", single))))
         empty.append(_rate(await load.fire(job("/bare", single, port=bare))))
+        size_one = publish.Job(settings=suite.settings(), messages=material.raw(1), events=1, seconds=SECONDS)
+        lone.append((await publish.fire(size_one)).rate)
         before = await suite.taken()
         batch.append(material.BATCH * _rate(await load.fire(job("/v1/batch", many))))
         size = (await suite.taken()).events_per_message(since=before)
@@ -65,6 +67,12 @@ async def _events(suite: Suite) -> list[Line]:
         empty_alone.append(1000 * (await load.fire(job("/bare", single, port=bare, connections=1))).percentile(0.99))
     return [
         line(f"track, durable, {CONNECTIONS} connections / bare FastAPI", track, "requests/s", empty),
+        line(
+            f"track, durable, {CONNECTIONS} connections / raw acknowledged publish of one event",
+            track,
+            "events/s",
+            lone,
+        ),
         line(f"events in batches of {material.BATCH}, durable / raw acknowledged publish", batch, "events/s", raw),
         line("track, durable, 1 connection, p99 / bare FastAPI", alone, "ms", empty_alone),
     ]
