@@ -11,9 +11,15 @@ from shared.contracts.wire import Fact
 
 Call = Literal["track", "identify", "page", "screen", "group", "alias"]
 
+Operation = Literal["set_once", "increment", "append"]
+"""What an identify does with a trait instead of setting it."""
+
 
 class EventReceived(Fact, frozen=True, kw_only=True):
-    """One tracking call, accepted by the gateway; `time` is corrected for the client's clock, nobody is resolved."""
+    """One tracking call, accepted by the gateway; `time` is corrected for the client's clock, nobody is resolved.
+
+    `operations` names the traits that an identify does not simply set, and what it does with each.
+    """
 
     kind: ClassVar[str] = "events.received.v1"
     owner: ClassVar[str] = "gateway"
@@ -32,6 +38,7 @@ class EventReceived(Fact, frozen=True, kw_only=True):
     properties: dict[str, Any] = msgspec.field(default_factory=dict)
     traits: dict[str, Any] = msgspec.field(default_factory=dict)
     context: dict[str, Any] = msgspec.field(default_factory=dict)
+    operations: dict[str, Operation] | msgspec.UnsetType = msgspec.UNSET
 
 
 class EventRecorded(Fact, frozen=True, kw_only=True):

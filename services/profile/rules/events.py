@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from services.profile.rules import contacts
 from services.profile.rules.identities import ANONYMOUS, USER, Claim, origin
+from services.profile.rules.operations import Operation
 from shared.contracts import EventReceived, EventRecorded
 
 HISTORY = timedelta(hours=24)
@@ -74,9 +75,17 @@ def properties(item: EventReceived) -> dict[str, Any]:
 
 
 def traits(item: EventReceived) -> Mapping[str, Any]:
-    """The traits a call gives its viewer: those of an identify, and `context.traits` of any call."""
+    """The traits a call gives its viewer: those of an identify, and `context.traits` of any call.
+
+    What an identify does not simply set is an `Operation`.
+    """
     said = item.context.get("traits")
     given = said if isinstance(said, dict) else {}
+    if item.type == "identify" and item.operations:
+        doing = item.operations
+        return given | {
+            name: Operation(doing[name], value) if name in doing else value for name, value in item.traits.items()
+        }
     return {**given, **item.traits} if item.type == "identify" else given
 
 

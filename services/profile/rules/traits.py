@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from services.profile.rules import contacts
+from services.profile.rules import contacts, operations
 
 Given = tuple[datetime, Mapping[str, Any]]
 """Traits as one call gave them, with its event time."""
@@ -18,11 +18,15 @@ MAX_BYTES = 64 * 1024
 
 
 class Trait(msgspec.Struct, frozen=True, array_like=True):
-    """A value, the event time that last said so (`at`), and the one that first said so since it was different."""
+    """A value, the event time that last said so (`at`), and the one that first said so since it was different.
+
+    `how` is set while nothing but a set_once has spoken of it.
+    """
 
     value: Any
     at: datetime
     since: datetime
+    how: str | None = None
 
 
 Traits = dict[str, Trait]
@@ -60,9 +64,14 @@ def absorb(held: Mapping[str, Trait], given: Iterable[Given]) -> Traits:
     for at, traits in given:
         for name, value in traits.items():
             old = result.get(name)
-            if old is None:
+            if isinstance(value, operations.Operation):
+                state = operations.applied(operations.State(old.value, old.at, old.how) if old else None, value, at)
+                if state is not None:
+                    since = at if old is None or state.how else max(at, old.since)
+                    result[name] = Trait(state.value, state.at, since, state.how)
+            elif old is None:
                 result[name] = Trait(value, at, at)
-            elif at >= old.at:
+            elif at >= old.at or (old.how == operations.ONCE and value is not None):
                 same = type(value) is type(old.value) and value == old.value
                 result[name] = Trait(value, at, old.since if same else at)
     return fit(result)
