@@ -28,6 +28,10 @@ TIMEOUT = 1.5
 WAITING_BYTES = 64 * 1024 * 1024
 """More than this does not wait in memory: the next request hears 503 at once."""
 
+UNDER_WAY = 4
+"""Messages of all lanes sent and not acknowledged. The server syncs one after the other, so more would only wait there,
+with fewer events in each."""
+
 _ROOM = MESSAGE_BYTES - 512  # what the envelope needs
 _encode = msgspec.json.Encoder().encode
 
@@ -86,6 +90,7 @@ class Intake:
         self._lanes: list[deque[_Parcel]] = [deque() for _ in range(PARTITIONS)]
         self._drains: dict[int, asyncio.Task[None]] = {}
         self._bytes = 0
+        self._slots = asyncio.Semaphore(UNDER_WAY)
 
     async def take(self, events: Iterable[Accepted]) -> None:
         """Return when every one of these events is in the stream; NotTaken after 1.5 s at the latest."""
@@ -130,9 +135,10 @@ class Intake:
         """Send what waits in a lane, message after message, until it is empty."""
         try:
             while self._lanes[part]:
-                parcels = self._next(part)
-                if parcels:
-                    await self._send(part, parcels)
+                async with self._slots:
+                    parcels = self._next(part)
+                    if parcels:
+                        await self._send(part, parcels)
         finally:
             WAITING.set(self._bytes)
             del self._drains[part]
