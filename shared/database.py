@@ -24,7 +24,10 @@ _OUTAGES = ("08", "53", "55", "57", "58", "40")
 _UNSTORABLE = ("22000", "22003", "22021", "22P05")
 """SQLSTATEs of values no column can hold: refused by asyncpg itself, out of range, not in the encoding, NUL in JSON."""
 
+_SETTINGS = "marquee.settings"
+
 log = telemetry.logger(__name__)
+_SETTINGS = "marquee.settings"
 
 
 def _encode(value: Any) -> str:
@@ -36,7 +39,9 @@ class Database:
 
     def __init__(self, name: str, settings: Settings, *, wake: Callable[[], object] = lambda: None) -> None:
         self.name = name
+        self.settings = settings
         self.wake = wake
+        self.settings = settings
         self.url = settings.database_url
         self.engine = create_async_engine(
             settings.database_url,
@@ -61,6 +66,8 @@ class Database:
         """One transaction: what is told in it leaves with it, callbacks run after its commit."""
         async with AsyncSession(self.engine, expire_on_commit=False) as session:
             effects = outbox.begin(session, self.name)
+            session.info[_SETTINGS] = self.settings
+            session.info[_SETTINGS] = self.settings
             async with session.begin():
                 yield session
                 await outbox.write(session)
@@ -83,9 +90,21 @@ class Database:
         await self.engine.dispose()
 
 
+def settings_of(session: AsyncSession) -> Settings:
+    """The settings of the process whose transaction this is: an action derives its keys from them."""
+    found: Settings = session.info[_SETTINGS]
+    return found
+
+
 def after_commit(session: AsyncSession, callback: Callable[[], object]) -> None:
     """Call this synchronous function once the transaction has committed; never if it did not."""
     outbox.effects(session).after_commit.append(callback)
+
+
+def settings_of(session: AsyncSession) -> Settings:
+    """The settings of the process whose transaction this is: keys for one purpose are derived from them."""
+    found: Settings = session.info[_SETTINGS]
+    return found
 
 
 def is_outage(error: BaseException) -> bool:
