@@ -27,7 +27,6 @@ _UNSTORABLE = ("22000", "22003", "22021", "22P05")
 _SETTINGS = "marquee.settings"
 
 log = telemetry.logger(__name__)
-_SETTINGS = "marquee.settings"
 
 
 def _encode(value: Any) -> str:
@@ -39,7 +38,6 @@ class Database:
 
     def __init__(self, name: str, settings: Settings, *, wake: Callable[[], object] = lambda: None) -> None:
         self.name = name
-        self.settings = settings
         self.wake = wake
         self.settings = settings
         self.url = settings.database_url
@@ -66,7 +64,6 @@ class Database:
         """One transaction: what is told in it leaves with it, callbacks run after its commit."""
         async with AsyncSession(self.engine, expire_on_commit=False) as session:
             effects = outbox.begin(session, self.name)
-            session.info[_SETTINGS] = self.settings
             session.info[_SETTINGS] = self.settings
             async with session.begin():
                 yield session
@@ -99,12 +96,6 @@ def settings_of(session: AsyncSession) -> Settings:
 def after_commit(session: AsyncSession, callback: Callable[[], object]) -> None:
     """Call this synchronous function once the transaction has committed; never if it did not."""
     outbox.effects(session).after_commit.append(callback)
-
-
-def settings_of(session: AsyncSession) -> Settings:
-    """The settings of the process whose transaction this is: keys for one purpose are derived from them."""
-    found: Settings = session.info[_SETTINGS]
-    return found
 
 
 def is_outage(error: BaseException) -> bool:
