@@ -42,7 +42,9 @@ async def absorb(session: AsyncSession, items: list[EventReceived]) -> None:
     or a name (the reader then finds the culprit), Contended when others were faster five times.
     """
     batch = _once(map(event_rules.read, items))
-    await events.open_months(session, {events.month(call.time) for call in batch})
+    months = await events.open_months(session, {events.month(call.time) for call in batch})
+    if repeated := await events.elsewhere(session, ((call.message_id, call.time) for call in batch), months):
+        batch = [call for call in batch if call.message_id not in repeated]
     batch, plan = await _settle(session, batch)
     repeats = await events.record(session, [_line(call, owner) for call, owner in zip(batch, plan.owners, strict=True)])
     pairs = enumerate(zip(batch, plan.owners, strict=True))
@@ -142,16 +144,19 @@ def told(profile_id: int, version: int, whole: trait_rules.Whole) -> ProfileUpda
 
 
 def _key(call: Call) -> tuple[str, events.Month]:
-    """What a message is known by: its id, within the storage month of its time."""
+    """Where a message is looked for by its id: the storage month of its time (`events.elsewhere` looks around it)."""
     return call.message_id, events.month(call.time)
 
 
 def _once(calls: Iterable[Call]) -> list[Call]:
     """The calls in order, each message once: the first that carries its id."""
-    first: dict[tuple[str, events.Month], Call] = {}
+    first: dict[str, Call] = {}
+    others: dict[tuple[str, events.Month], Call] = {}
     for call in calls:
-        first.setdefault(_key(call), call)
-    return list(first.values())
+        known = first.setdefault(call.message_id, call)
+        if abs(known.time - call.time) > events.REMEMBERED:
+            others.setdefault(_key(call), call)
+    return [*first.values(), *others.values()]
 
 
 def _line(call: Call, owner: int) -> events.Line:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, Row, Text, bindparam, func, select, text, tuple_
@@ -19,6 +19,9 @@ FIRST_MONTH: Month = (2010, 1)
 """Events before this month share one partition, so that senseless clocks cannot make thousands of them."""
 
 OLDER: Month = (0, 0)
+
+REMEMBERED = timedelta(days=30)
+"""A message id that comes again within this time of its event is the same message, whatever month it falls in."""
 
 
 class Line(NamedTuple):
@@ -86,13 +89,14 @@ def _bounds(of: Month) -> tuple[datetime | None, datetime]:
     return start, datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
 
 
-async def open_months(session: AsyncSession, wanted: Set[Month]) -> None:
-    """Make the storage partitions of these months that do not exist yet.
+async def open_months(session: AsyncSession, wanted: Set[Month]) -> Set[Month]:
+    """Make the storage partitions of these months that do not exist yet; all months that exist.
 
     A table is made by itself and then attached: that lets readers and writers of other months go on.
     """
-    if wanted <= set(await months(session)):
-        return
+    present = set(await months(session))
+    if wanted <= present:
+        return present
     await session.execute(_DDL_LOCK)
     for its in sorted(wanted - set(await months(session))):
         name = _name(its)
@@ -104,6 +108,7 @@ async def open_months(session: AsyncSession, wanted: Set[Month]) -> None:
             f"ALTER TABLE events ATTACH PARTITION {name} FOR VALUES FROM ({low}) TO ('{end.isoformat()}')",
         ):
             await session.execute(text(statement.replace(":", "\\:")))
+    return present | wanted
 
 
 async def record(session: AsyncSession, lines: Sequence[Line]) -> set[int]:
@@ -127,6 +132,32 @@ async def recorded(session: AsyncSession, keys: Iterable[tuple[str, Month]]) -> 
         rows = await session.scalars(select(events.c.message_id).where(among, *_within(its)))
         found |= {(message_id, its) for message_id in rows}
     return found
+
+
+async def elsewhere(session: AsyncSession, messages: Iterable[tuple[str, datetime]], among: Set[Month]) -> set[str]:
+    """Which of these message ids stand in another of these months than that of their time, within `REMEMBERED` of it.
+
+    One statement for each month near the messages; in the month itself the unique index finds them. A client that says
+    no time, or whose clock is corrected, gives a resend another time, so it can fall on the other side of the border.
+    """
+    by_month: dict[Month, dict[str, datetime]] = {}
+    for message_id, time in messages:
+        own = month(time)
+        for its in {month(time - REMEMBERED), month(time + REMEMBERED), *_between(time)} - {own}:
+            if its in among:
+                by_month.setdefault(its, {})[message_id] = time
+    found: set[str] = set()
+    for its, times in by_month.items():
+        any_of = events.c.message_id == func.any(bindparam(None, list(times), type_=ARRAY(Text)))
+        rows = await session.execute(select(events.c.message_id, events.c.time).where(any_of, *_within(its)))
+        found |= {row.message_id for row in rows if abs(row.time - times[row.message_id]) <= REMEMBERED}
+    return found
+
+
+def _between(time: datetime) -> list[Month]:
+    """A whole month that lies inside the remembered time: February, seen from its neighbours."""
+    half = REMEMBERED / 2
+    return [month(time - half), month(time + half)]
 
 
 def _within(its: Month) -> list[ColumnElement[bool]]:
