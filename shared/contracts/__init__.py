@@ -19,7 +19,7 @@ from shared.contracts.asks import (
 from shared.contracts.campaigns import MessageFailed, MessagePlanned, MessageSent
 from shared.contracts.events import EventReceived, EventRecorded
 from shared.contracts.names import EVENTS, PATHS, READERS, ROLES, SERVICES
-from shared.contracts.profiles import IdentityLinked, ProfileUpdated
+from shared.contracts.profiles import IdentityLinked, ProfileMerged, ProfileSplit, ProfileUpdated
 from shared.contracts.recommends import DecisionMade, ItemUpdated
 from shared.contracts.segments import Cause, SegmentChanged, SegmentDefined
 from shared.contracts.triggers import TriggerReceived
@@ -30,6 +30,8 @@ FACTS: tuple[type[Fact], ...] = (
     EventRecorded,
     ProfileUpdated,
     IdentityLinked,
+    ProfileMerged,
+    ProfileSplit,
     SegmentChanged,
     SegmentDefined,
     MessagePlanned,
@@ -72,6 +74,8 @@ __all__ = [
     "MessageFailed",
     "MessagePlanned",
     "MessageSent",
+    "ProfileMerged",
+    "ProfileSplit",
     "ProfileUpdated",
     "Question",
     "RecommendAnswered",
