@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 import msgspec
@@ -12,7 +13,7 @@ from fastapi import APIRouter
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 
 from gateway.rules import documents as rules
 from shared import telemetry
@@ -81,4 +82,16 @@ async def asyncapi() -> Response:
 @router.get("/docs", dependencies=[OPEN])
 async def docs() -> Response:
     """The OpenAPI document to read and try."""
-    return get_swagger_ui_html(openapi_url="/openapi.json", title="Marquee")
+    return get_swagger_ui_html(
+        openapi_url="/openapi.json",
+        title="Marquee",
+        swagger_js_url="/docs/swagger-ui-bundle.js",
+        swagger_css_url="/docs/swagger-ui.css",
+        swagger_favicon_url="/docs/favicon-32x32.png",
+    )
+
+
+@router.get("/docs/{asset}", dependencies=[OPEN])
+async def docs_asset(asset: Literal["swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png"]) -> FileResponse:
+    """Swagger UI from its wheel, so that the page works without the internet."""
+    return FileResponse(str(files("fastapi_swagger.resources") / asset))

@@ -253,6 +253,10 @@ async def test_one_document_of_the_whole_house(gateway: Gateway) -> None:
         assert reference in document["components"]["schemas"]
     page = await gateway.stranger.get("/docs")
     assert (page.status_code, "swagger" in page.text) == (200, True)
+    assert "://" not in page.text.replace("http://www.w3.org", "")  # nothing of the page comes from elsewhere
+    for asset in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png"):
+        assert f"/docs/{asset}" in page.text
+        assert len((await gateway.stranger.get(f"/docs/{asset}")).content) > 500
 
 
 async def test_the_bus_is_documented(gateway: Gateway) -> None:
