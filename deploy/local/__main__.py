@@ -74,7 +74,9 @@ def _run(command: str, options: argparse.Namespace, rest: list[str]) -> int:
 
         return up(demo=options.demo)
     if command == "test":
-        return subprocess.run((sys.executable, "-m", "pytest", *rest), cwd=HOME, check=False).returncode
+        # Whole files go to two workers: tests wait for servers much of the time, and a file shares its installation.
+        parallel = () if rest else ("-n", "2", "--dist", "loadfile")
+        return subprocess.run((sys.executable, "-m", "pytest", *parallel, *rest), cwd=HOME, check=False).returncode
     if command == "check":
         from deploy.local.checks import check
 
