@@ -184,6 +184,11 @@ def answer(told: object, status: int = 200, *, headers: dict[str, str] | None = 
     return Response(_encode(told), status, headers=headers, media_type="application/json")
 
 
+def answered(told: bytes) -> Response:
+    """A JSON answer that is encoded already."""
+    return Response(told, media_type="application/json")
+
+
 def _user_name(authorization: str) -> str | None:
     """The user name of a Basic header, None of any other."""
     scheme, _, told = authorization.partition(" ")
