@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.profile.actions import contacts, events, profiles, snapshots
+from services.profile.actions import aggregates, contacts, events, profiles, snapshots
 from shared.answers import Answers
 from shared.catchup import Offers
 from shared.contracts import (
@@ -10,12 +10,13 @@ from shared.contracts import (
     EventReceived,
     EventRecorded,
     IdentityLinked,
+    ItemUpdated,
     ProfileUpdated,
     ResolveAsked,
 )
 from shared.reader import On
 
-LISTENERS = (On(EventReceived, events.absorb),)
+LISTENERS = (On(EventReceived, events.absorb), On(ItemUpdated, aggregates.hear, catch_up=True))
 
 ANSWERS = (Answers(ContactsAsked, contacts.contacts), Answers(ResolveAsked, profiles.resolve))
 

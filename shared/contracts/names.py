@@ -25,7 +25,7 @@ PATHS: dict[str, tuple[str, ...]] = {
 READERS: dict[str, tuple[str, ...]] = {
     "INTAKE": ("profile",),
     "FACTS": ("segment", "campaign", "recommend"),
-    "THINGS": (),
+    "THINGS": ("profile",),
     "TRIGGERS": ("campaign",),
 }
 """Services that must have passed a message before it may be purged; a stream without readers is kept by age."""

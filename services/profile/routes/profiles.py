@@ -20,7 +20,8 @@ NO_NUL = "^[^\x00]*$"
 Ref = Annotated[str, Path(description="A profile id, or namespace:value like user_id:u1 or anonymous_id:a1")]
 
 
-def _unmasked(caller: Caller) -> bool:
+def unmasked(caller: Caller) -> bool:
+    """Whether a caller may see contact data."""
     return caller.role == "admin"
 
 
@@ -32,7 +33,7 @@ async def page(
     q: Annotated[str | None, Query(description="Exactly this id: a profile id, a value, or namespace:value")] = None,
 ) -> Page[Profile]:
     """Viewers, the newest first."""
-    return await profiles.page(session, asked, q=q, unmasked=_unmasked(caller))
+    return await profiles.page(session, asked, q=q, unmasked=unmasked(caller))
 
 
 # An id may hold slashes, so a ref is a path; the timeline comes first, since the other would swallow it.
@@ -48,11 +49,11 @@ async def timeline(
 ) -> Page[TimelineEvent]:
     """What a viewer did, the newest first."""
     return await profiles.timeline(
-        session, ref, asked, event=event, after=after, before=before, unmasked=_unmasked(caller)
+        session, ref, asked, event=event, after=after, before=before, unmasked=unmasked(caller)
     )
 
 
 @router.get("/{ref:path}", dependencies=[allow("profile:read")])
 async def by_ref(session: Session, ref: Ref, caller: CallerDep) -> Profile:
     """One viewer: his identities, his traits and since when, when he was seen."""
-    return await profiles.by_ref(session, ref, unmasked=_unmasked(caller))
+    return await profiles.by_ref(session, ref, unmasked=unmasked(caller))

@@ -1,0 +1,38 @@
+"""One viewer on one page, out of sums: no event is read."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.profile.actions import profiles
+from services.profile.actions.aggregates import terms
+from services.profile.rules import aggregates as rules
+from services.profile.rules import portraits
+from services.profile.schemas.portraits import Portrait
+from services.profile.store import aggregates, identities
+from shared import clock
+
+
+async def portrait(session: AsyncSession, ref: str, *, unmasked: bool) -> Portrait:
+    """The portrait of a viewer: everything known of all his identities, added up. Raises UnknownProfile."""
+    profile = await profiles.by_ref(session, ref, unmasked=unmasked)
+    held = await identities.of(session, [profile.profile_id])
+    rows = await aggregates.of(session, [one.origin for one in held[profile.profile_id]])
+    options = terms()
+    whole = rules.whole(((row.month, rules.read(row.data)) for row in rows), clock.now(), options.half_life)
+    liked, others = portraits.liked(whole)
+    return Portrait(
+        profile_id=profile.profile_id,
+        traits=profile.traits,
+        since=profile.since,
+        has=profile.has,
+        consent=profile.consent,
+        first_seen=profile.first_seen,
+        last_seen=profile.last_seen,
+        interests=liked,
+        other_interests=others,
+        habits=portraits.habitual(whole, options.zone),
+        interactions=dict(sorted(whole.events.items(), key=lambda one: (-one[1], one[0]))),
+        spending=portraits.spending(whole.spent),
+        sources=portraits.shares(whole.sources),
+    )
