@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     log_level: str = Field("INFO", validation_alias="LOG_LEVEL")
     secret: SecretStr = Field(validation_alias="MARQUEE_SECRET")
     """The installation's root secret, at least 32 characters; every signing key is derived from it."""
+    previous_secret: SecretStr | None = None
+    """The root secret before this one, while keys that were wrapped with it are wrapped anew."""
     public_url: str = "http://127.0.0.1:8080"
     """The address front-ends and mail readers reach the gateway by."""
     partitions: int = PARTITIONS
@@ -52,14 +54,22 @@ class Settings(BaseSettings):
             raise ValueError(f"MARQUEE_PARTITIONS must be {PARTITIONS}: another number would reorder viewers")
         return partitions
 
-    @field_validator("secret")
+    @field_validator("secret", "previous_secret")
     @classmethod
-    def _long_enough(cls, secret: SecretStr) -> SecretStr:
-        if len(secret.get_secret_value()) < 32:
+    def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value()) < 32:
             raise ValueError("MARQUEE_SECRET must have at least 32 characters")
         return secret
 
     def key(self, purpose: str) -> bytes:
         """A 32-byte key for one purpose, derived from the root secret (HKDF-Expand of RFC 5869, one block)."""
-        root = hashlib.sha256(self.secret.get_secret_value().encode()).digest()
-        return hmac.new(root, purpose.encode() + b"\x01", hashlib.sha256).digest()
+        return _derived(self.secret, purpose)
+
+    def previous_key(self, purpose: str) -> bytes | None:
+        """The same key of the root secret before this one, when that is given."""
+        return None if self.previous_secret is None else _derived(self.previous_secret, purpose)
+
+
+def _derived(secret: SecretStr, purpose: str) -> bytes:
+    root = hashlib.sha256(secret.get_secret_value().encode()).digest()
+    return hmac.new(root, purpose.encode() + b"\x01", hashlib.sha256).digest()

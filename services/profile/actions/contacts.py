@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.profile.actions import keys
 from services.profile.rules import contacts as rules
 from services.profile.rules import traits as trait_rules
 from services.profile.store import identities
@@ -23,7 +24,8 @@ async def contacts(session: AsyncSession, asked: ContactsAsked) -> ContactsAnswe
         raise Invalid(f"at most {MOST} profiles at a time", field="profile_ids")
     found: list[Contact] = []
     refused: dict[int, str] = {}
-    for profile_id, held in (await identities.of(session, set(asked.profile_ids))).items():
+    everybody = await keys.opened(session, await identities.of(session, set(asked.profile_ids)))
+    for profile_id, held in everybody.items():
         said = [trait_rules.read(one.traits) for one in held]
         whole = trait_rules.whole(said)
         values = {name: trait.value for name, trait in trait_rules.view(said).items()}

@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.profile.actions import keys
 from services.profile.actions.stages import STAGES, Recorded
 from services.profile.rules import events as event_rules
 from services.profile.rules import identities as identity_rules
@@ -46,6 +47,7 @@ async def absorb(session: AsyncSession, items: list[EventReceived]) -> None:
     if repeated := await events.elsewhere(session, ((call.message_id, call.time) for call in batch), months):
         batch = [call for call in batch if call.message_id not in repeated]
     batch, plan = await _settle(session, batch)
+    batch = await keys.seal_calls(session, batch)
     repeats = await events.record(session, [_line(call, owner) for call, owner in zip(batch, plan.owners, strict=True)])
     pairs = enumerate(zip(batch, plan.owners, strict=True))
     fresh = [Recorded(call, owner) for n, (call, owner) in pairs if n not in repeats]
@@ -69,9 +71,9 @@ async def _settle(session: AsyncSession, batch: list[Call]) -> tuple[list[Call],
     instead of deciding twice (test_two_processes_meet). Who was overtaken looks again.
     """
     for _ in range(ATTEMPTS):
-        keys = sorted({key for call in batch for key in call.claim.keys})
-        known = await identities.lock(session, keys)
-        if len(known) == len(keys):
+        named = sorted({key for call in batch for key in call.claim.keys})
+        known = await identities.lock(session, named)
+        if len(known) == len(named):
             return batch, identity_rules.resolve([call.claim for call in batch], known, set())
         # A message sent again with other ids must not link those; only strangers are looked up, which keeps it cheap.
         strangers = [call for call in batch if any(key not in known for key in call.claim.keys)]

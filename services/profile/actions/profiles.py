@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.profile.actions import keys
 from services.profile.rules import contacts
 from services.profile.rules import events as event_rules
 from services.profile.rules import identities as rules
@@ -106,6 +107,12 @@ async def timeline(
         cursor=(place.time, place.id) if place else None,
     )
     shown = rows[: asked.limit]
+    opening = await keys.opener(session, {row.origin for row in shown})
+
+    def readable(origin: str, value: dict[str, Any]) -> dict[str, Any]:
+        clear: dict[str, Any] = contacts.opened(value, opening(origin))
+        return clear if unmasked else contacts.masked(clear)
+
     return Page(
         items=[
             TimelineEvent(
@@ -117,8 +124,8 @@ async def timeline(
                 history=event_rules.is_history(row.time, row.received_at),
                 origin=row.origin,
                 source=row.source,
-                properties=row.properties if unmasked else contacts.masked(row.properties),
-                context=row.context if unmasked else contacts.masked(row.context),
+                properties=readable(row.origin, row.properties),
+                context=readable(row.origin, row.context),
             )
             for row in shown
         ],
@@ -156,7 +163,7 @@ async def _id(session: AsyncSession, ref: str) -> int:
 
 async def _profiles(session: AsyncSession, versions: Mapping[int, int], *, unmasked: bool) -> list[Profile]:
     """Profiles in full, in the order given."""
-    held = await identities.of(session, versions)
+    held = await keys.opened(session, await identities.of(session, versions))
     return [
         _profile(profile_id, version, held[profile_id], unmasked=unmasked) for profile_id, version in versions.items()
     ]

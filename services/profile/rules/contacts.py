@@ -1,11 +1,13 @@
-"""What is contact data, which channels it gives, who has withdrawn, and how it is shown to those who may not see it."""
+"""What is contact data and free text, which channels it gives, who has withdrawn, and how it is shown and sealed."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
+
+from services.profile.rules import sealing
 
 CHANNELS: dict[str, tuple[str, ...]] = {
     "email": ("email", "emailaddress", "mail"),
@@ -35,6 +37,12 @@ LISTS = frozenset(
 )
 """Other names of contact data: it is kept, no channel uses it, and it never leaves either."""
 
+FREE_TEXT = frozenset({"text", "commenttext", "messagetext"})
+"""Names of what viewers write: comments, danmaku, messages. It travels sealed."""
+
+ANY = "contact"
+"""Kind of sealed contact data that no channel uses."""
+
 CONSENT = "consent"
 UNSUBSCRIBED = "unsubscribed"
 EVERYTHING = "*"
@@ -58,8 +66,10 @@ def _named(name: str) -> bool:
 def is_contact(name: str, value: Any) -> bool:
     """Whether this is contact data, by its name (`phoneNumber`, `$email`, `device_tokens` …) or as an e-mail address.
 
-    A plain answer (`email: true`) is not an address, and useful in a segment.
+    A plain answer (`email: true`) is not an address, and useful in a segment. Sealed contact data is contact data.
     """
+    if sealing.is_sealed(value):
+        return sealing.kind(value) != sealing.TEXT
     if isinstance(value, str) and "@" in value and _EMAIL.fullmatch(value):
         return True
     return _named(name) and value is not None and not isinstance(value, bool)
@@ -82,8 +92,77 @@ def scrubbed(value: Any) -> Any:
     return value
 
 
+def is_text(name: str, value: Any) -> bool:
+    """Whether this is what a viewer wrote."""
+    return isinstance(value, str) and value != "" and _plain(name) in FREE_TEXT
+
+
+def kind(name: str, value: Any) -> str | None:
+    """As what a value must be sealed: a channel whose address it is, `contact`, `text`; None when it stays as it is."""
+    if sealing.is_sealed(value):
+        return None
+    if is_contact(name, value):
+        plain = _plain(name)
+        return next((one for one, names in CHANNELS.items() if plain in names and _is_address(value, one)), ANY)
+    return sealing.TEXT if is_text(name, value) else None
+
+
+def channel_of(name: str) -> str | None:
+    """The channel whose address a trait of this name holds, None when it holds none."""
+    plain = _plain(name)
+    return next((one for one, names in CHANNELS.items() if plain in names), None)
+
+
+def has_secret(value: Any, name: str = "") -> bool:
+    """Whether something in this value must be sealed."""
+    if isinstance(value, dict):
+        if any(has_secret(inner, key) for key, inner in value.items()):
+            return True
+    elif isinstance(value, list) and any(has_secret(inner) for inner in value):
+        return True
+    return kind(name, value) is not None
+
+
+def _is_address(value: Any, channel: str) -> bool:
+    return isinstance(value, str) and _VALID[channel].fullmatch(value.strip()) is not None
+
+
+def sealed(value: Any, seal: Callable[[str, Any], str], name: str = "") -> Any:
+    """The value with the contact data and free text in it sealed by `seal(kind, value)`; the same without any."""
+    of = kind(name, value)
+    if of is not None:
+        return seal(of, value)
+    if isinstance(value, dict):
+        inside = {key: sealed(inner, seal, key) for key, inner in value.items()}
+        return value if all(inside[key] is value[key] for key in inside) else inside
+    if isinstance(value, list):
+        items = [sealed(inner, seal) for inner in value]
+        return value if all(a is b for a, b in zip(items, value, strict=True)) else items
+    return value
+
+
+def has_sealed(value: Any) -> bool:
+    """Whether something in this value is sealed."""
+    if isinstance(value, dict):
+        return any(map(has_sealed, value.values()))
+    if isinstance(value, list):
+        return any(map(has_sealed, value))
+    return sealing.is_sealed(value)
+
+
+def opened(value: Any, unseal: Callable[[str], Any]) -> Any:
+    """The value with what is sealed in it opened by `unseal`."""
+    if isinstance(value, dict):
+        return {name: opened(inner, unseal) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [opened(inner, unseal) for inner in value]
+    return unseal(value) if sealing.is_sealed(value) else value
+
+
 def masked(value: Any, name: str = "") -> Any:
-    """The value with its contact data made unreadable: `b•••@example.com`, `•••67`, `•••`; names stay."""
+    """The value with contact data and what he wrote unreadable: `b•••@example.com`, `•••67`, `•••`; names stay."""
+    if sealing.is_sealed(value) or is_text(name, value):
+        return "•••"
     if is_contact(name, value):
         if isinstance(value, str) and _EMAIL.fullmatch(value):
             return f"{value[0]}•••@{value.rpartition('@')[2]}"
@@ -98,12 +177,12 @@ def masked(value: Any, name: str = "") -> Any:
 
 
 def address(traits: Mapping[str, Any], channel: str) -> str | None:
-    """The usable address for a channel, or None. `traits` are all traits, with contact data."""
+    """The usable address for a channel, or None. `traits` are all traits, with contact data; a sealed one stays so."""
     names = CHANNELS.get(channel, ())
     found: dict[str, str] = {}
     for name, value in traits.items():
         plain = _plain(name)
-        if plain in names and isinstance(value, str) and _VALID[channel].fullmatch(value.strip()):
+        if plain in names and (sealing.kind(value) == channel or _is_address(value, channel)):
             found.setdefault(plain, value.strip())
     return next((found[name] for name in names if name in found), None)
 

@@ -1,5 +1,6 @@
 """Tables of profile, one file per noun."""
 
+from services.profile.tables import privacy as privacy
 from services.profile.tables.aggregates import aggregates, items
 from services.profile.tables.base import metadata
 from services.profile.tables.events import event_ids, events

@@ -1,0 +1,167 @@
+"""Contact data and what viewers wrote: sealed wherever it is kept, readable for those who may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from services.profile.actions import keys
+from services.profile.actions.contacts import contacts as ask
+from services.profile.app import SERVICE
+from services.profile.rules import contacts, sealing
+from shared.contracts import ContactsAsked, EventRecorded, Fact
+from shared.database import Database
+from shared.jobs import JobRow
+from shared.settings import Settings
+from tests.harness.eventually import eventually
+from tests.harness.houses import Opening
+from tests.profile.samples import call
+
+KEY = b"k" * 32
+Take = Callable[..., Awaitable[list[Fact]]]
+
+
+def test_what_is_sealed_opens_only_with_its_key_for_its_origin_and_kind() -> None:
+    for value in ("bob@example.com", ["t1", "t2"], {"city": "上海"}, 13800138000, "enc:email:nested"):
+        sealed = sealing.seal(KEY, "user_id:u1", "contact", value)
+        assert sealing.kind(sealed) == "contact"
+        assert "bob" not in sealed
+        assert sealing.unseal(KEY, "user_id:u1", sealed) == value
+        for key, origin, what in (
+            (b"x" * 32, "user_id:u1", sealed),
+            (KEY, "user_id:u2", sealed),
+            (KEY, "user_id:u1", sealed.replace("contact", "text")),
+            (KEY, "user_id:u1", sealed[:-8] + "AAAAAAA="),
+            (KEY, "user_id:u1", "enc:email:junk"),
+            (KEY, "user_id:u1", "enc:"),
+        ):
+            with pytest.raises(sealing.Unsealable):
+                sealing.unseal(key, origin, what)
+
+
+def test_the_same_value_seals_alike_for_one_origin_only() -> None:
+    assert sealing.seal(KEY, "a:1", "text", "x") == sealing.seal(KEY, "a:1", "text", "x")
+    assert sealing.seal(KEY, "a:1", "text", "x") != sealing.seal(KEY, "a:2", "text", "x")
+
+
+def test_a_wrapped_key_is_bound_to_its_origin() -> None:
+    wrapped = sealing.wrap(KEY, "a:1", b"d" * 32)
+    assert sealing.unwrap(KEY, "a:1", wrapped) == b"d" * 32
+    for key, origin in ((KEY, "a:2"), (b"x" * 32, "a:1")):
+        with pytest.raises(sealing.Unsealable):
+            sealing.unwrap(key, origin, wrapped)
+
+
+def test_what_is_sealed_is_found_at_any_depth_and_nothing_else_is_touched() -> None:
+    plain = {"plan": "pro", "n": 3, "list": [1, {"a": None}], "email": True, "text": ""}
+    assert contacts.sealed(plain, lambda of, value: of) is plain
+    assert not contacts.has_secret(plain)
+    deep = {"a": {"b": [{"phoneNumber": "13800138000"}, "x@y.zz"]}, "text": "hello", "device_tokens": ["t"]}
+    assert contacts.sealed(deep, lambda of, value: f"enc:{of}:") == {
+        "a": {"b": [{"phoneNumber": "enc:phone:"}, "enc:contact:"]},
+        "text": "enc:text:",
+        "device_tokens": "enc:contact:",
+    }
+    assert contacts.has_secret(deep)
+
+
+async def everything(db: Database) -> str:
+    """All rows of all tables as one text."""
+    async with db.transaction() as session:
+        tables = await session.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
+        rows: list[str] = []
+        for table in list(tables):
+            rows += await session.scalars(text(f"SELECT t::text FROM {table} AS t"))
+            if table in ("outbox", "dead_letters"):
+                rows += await session.scalars(text(f"SELECT encode(payload, 'escape') FROM {table}"))
+    return "\n".join(rows)
+
+
+async def test_no_contact_data_and_no_comment_stands_readable_in_the_database_or_in_facts(
+    take: Take, db: Database
+) -> None:
+    told = await take(
+        call(
+            "identify",
+            user_id="u1",
+            traits={"email": "canary-mail@example.com", "address": {"street": "canary-street"}},
+        ),
+        call(
+            user_id="u1",
+            event="Content Commented",
+            properties={"text": "canary-text", "phone": "13812345678", "plan": "pro"},
+            context={"device": {"push_token": "canary-token"}, "traits": {"mobile": "13812345678"}},
+        ),
+    )
+    kept = await everything(db)
+    assert "pro" in kept
+    for canary in ("canary", "13812345678"):
+        assert canary not in kept
+    recorded = next(fact for fact in told if isinstance(fact, EventRecorded) and fact.event == "Content Commented")
+    assert recorded.properties.keys() == {"text", "plan"}
+    assert sealing.kind(recorded.properties["text"]) == "text"
+
+
+async def test_addresses_are_opened_at_the_moment_of_asking(take: Take, db: Database) -> None:
+    await take(call("identify", user_id="u1", traits={"email": "bob@example.com", "name": "Bob"}))
+    await take(call("identify", user_id="u2", traits={"email": "enc:email:made-up"}))
+    async with db.transaction() as session:
+        answer = await ask(session, ContactsAsked(profile_ids=[1, 2], channel="email"))
+    assert [(one.address, one.traits) for one in answer.contacts] == [("bob@example.com", {"name": "Bob"})]
+    assert answer.refused == {2: "no_address"}
+
+
+async def test_repeating_an_address_is_no_change(take: Take, db: Database) -> None:
+    first = call("identify", user_id="u1", traits={"email": "bob@example.com"})
+    await take(first)
+    assert await take(call("identify", user_id="u1", traits={"email": "bob@example.com"}, after=60)) == []
+
+
+async def test_a_data_key_is_rewrapped_under_a_new_secret(take: Take, db: Database) -> None:
+    await take(*(call("identify", user_id=f"u{n}", traits={"email": f"u{n}@example.com"}) for n in range(3)))
+    changed = db.settings.model_copy(update={"secret": SecretStr("n" * 32), "previous_secret": db.settings.secret})
+    job = JobRow(1, keys.REWRAP, "all", {}, None, 0, 3, datetime.now(UTC))
+    question = ContactsAsked(profile_ids=[1, 2, 3], channel="email")
+    later = Database("profile", changed)
+    alone = Database("profile", changed.model_copy(update={"previous_secret": None}))
+    try:
+        async with later.transaction() as session:
+            assert len((await ask(session, question)).contacts) == 3  # both keys are known meanwhile
+            progress = await keys.rewrap(session, job)
+        assert (progress.done, progress.finished) == (3, True)
+        async with alone.transaction() as session:
+            assert len((await ask(session, question)).contacts) == 3
+    finally:
+        await later.close()
+        await alone.close()
+    with pytest.raises(KeyError):
+        async with db.transaction() as session:
+            await ask(session, question)
+
+
+async def test_only_admins_read_what_viewers_wrote(open_house: Callable[..., Opening]) -> None:
+    running = await open_house(SERVICE)
+    await running.tell(call(user_id="u1", event="Danmaku Sent", properties={"text": "哈哈", "content_id": "7"}))
+
+    async def shown(role: str) -> Any:
+        answer = await running.client.get("/v1/profiles/user_id:u1/events", headers=running.headers(role))
+        return answer.status_code == 200 and answer.json()["items"][0]["properties"]
+
+    async def recorded() -> bool:
+        return bool(await shown("admin"))
+
+    await eventually(recorded)
+    assert await shown("admin") == {"text": "哈哈", "content_id": "7"}
+    assert await shown("operator") == {"text": "•••", "content_id": "7"}
+
+
+def test_a_short_secret_before_this_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="32 characters"):
+        Settings(
+            database_url="postgresql://x", nats_url="n", nats_monitor_url="h", secret="s" * 32, previous_secret="x"
+        )
