@@ -1,14 +1,15 @@
-"""Which trait wins: the latest by event time, for each trait by itself."""
+"""Which trait wins: the latest of the most trusted source by event time, for each trait by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 
-from services.profile.rules import contacts, operations
+from services.profile.rules import contacts, definitions, operations, sources
+from services.profile.rules.sources import Registry
 
 Given = tuple[datetime, Mapping[str, Any]]
 """Traits as one call gave them, with its event time."""
@@ -20,13 +21,21 @@ MAX_BYTES = 64 * 1024
 class Trait(msgspec.Struct, frozen=True, array_like=True):
     """A value, the event time that last said so (`at`), and the one that first said so since it was different.
 
-    `how` is set while nothing but a set_once has spoken of it.
+    `how` is set while nothing but a set_once has spoken of it. `others` is what other sources say of the same trait of
+    the same identity; the one that spoke last stands before them.
     """
 
     value: Any
     at: datetime
     since: datetime
     how: str | None = None
+    source: str = ""
+    others: tuple[Trait, ...] = ()
+
+    @property
+    def candidates(self) -> tuple[Trait, ...]:
+        """What each source says, in a fixed order."""
+        return (self, *self.others) if self.others else (self,)
 
 
 Traits = dict[str, Trait]
@@ -55,37 +64,111 @@ NOTHING = Whole({}, {}, [], {})
 """A profile nobody has said anything about."""
 
 
-def absorb(held: Mapping[str, Trait], given: Iterable[Given]) -> Traits:
-    """Traits of one identity after these calls. Null clears a trait; it stays as a tombstone against late calls.
+def absorb(held: Mapping[str, Trait], given: Iterable[Given], *, source: str = "") -> Traits:
+    """Traits of one identity after these calls of one source. Null clears; it stays as a tombstone against late calls.
 
-    At equal times the later call wins. Repeating a value moves `at` and leaves `since`.
+    At equal times the later call wins. Repeating a value moves `at` and leaves `since`. What other sources say stays.
     """
     result = dict(held)
     for at, traits in given:
         for name, value in traits.items():
-            old = result.get(name)
-            if isinstance(value, operations.Operation):
-                state = operations.applied(operations.State(old.value, old.at, old.how) if old else None, value, at)
-                if state is not None:
-                    since = at if old is None or state.how else max(at, old.since)
-                    result[name] = Trait(state.value, state.at, since, state.how)
-            elif old is None:
-                result[name] = Trait(value, at, at)
-            elif at >= old.at or (old.how == operations.ONCE and value is not None):
-                same = type(value) is type(old.value) and value == old.value
-                result[name] = Trait(value, at, old.since if same else at)
+            whole = result.get(name)
+            said = _said(_by(whole, source), at, value, source)
+            if said is not None:
+                result[name] = _beside(whole, said)
     return fit(result)
 
 
-def view(identities: Iterable[Mapping[str, Trait]]) -> Traits:
-    """Traits of a profile: over all its identities the latest of each. Give identities in a fixed order (ties)."""
-    result: Traits = {}
+def _said(old: Trait | None, at: datetime, value: Any, source: str) -> Trait | None:
+    """What a source says of a trait after it gave this value; None when that changes nothing."""
+    if isinstance(value, operations.Operation):
+        state = operations.applied(operations.State(old.value, old.at, old.how) if old else None, value, at)
+        if state is None:
+            return None
+        since = at if old is None or state.how else max(at, old.since)
+        return Trait(state.value, state.at, since, state.how, source)
+    if old is None:
+        return Trait(value, at, at, None, source)
+    if at >= old.at or (old.how == operations.ONCE and value is not None):
+        same = type(value) is type(old.value) and value == old.value
+        return Trait(value, at, old.since if same else at, None, source)
+    return None
+
+
+def _by(whole: Trait | None, source: str) -> Trait | None:
+    """What one source says."""
+    if whole is None or (whole.source == source and not whole.others):
+        return whole
+    return next((one for one in whole.candidates if one.source == source), None)
+
+
+def _beside(whole: Trait | None, said: Trait) -> Trait:
+    """A trait with what one source says now beside what others say; the order does not depend on who came first."""
+    if whole is None or (whole.source == said.source and not whole.others):
+        return said
+    every = [said, *(alone(one) for one in whole.candidates if one.source != said.source)]
+    first, *others = sorted(every, key=lambda one: (one.at, one.source), reverse=True)
+    return msgspec.structs.replace(first, others=tuple(others))
+
+
+def alone(trait: Trait) -> Trait:
+    """What one source says, without the others."""
+    return msgspec.structs.replace(trait, others=()) if trait.others else trait
+
+
+def winner(candidates: Sequence[Trait], registry: Registry = sources.PLAIN) -> Trait | None:
+    """Which candidate counts: the highest rank, then the latest, then the first; None when nobody says anything.
+
+    A null is a statement about the past: it clears what its source and all that rank no higher had said until then, and
+    what they say later counts again.
+    """
+    if len(candidates) == 1:
+        return candidates[0] if candidates[0].value is not None else None
+    keys = [(registry.rank(one.source), one.at, -place) for place, one in enumerate(candidates)]
+    nulls = [key for key, one in zip(keys, candidates, strict=True) if one.value is None]
+    best: tuple[int, datetime, int] | None = None
+    for key, one in zip(keys, candidates, strict=True):
+        if one.value is None or any(
+            rank >= key[0] and (at, rank, place) > (key[1], key[0], key[2]) for rank, at, place in nulls
+        ):
+            continue
+        if best is None or key > best:
+            best = key
+    return None if best is None else candidates[-best[2]]
+
+
+def _since(found: Trait, said: Sequence[Trait], registry: Registry) -> datetime:
+    """Since when the winner's value holds: another source that says the same does not begin it anew."""
+    rank = registry.rank(found.source)
+    same = [one for one in said if type(one.value) is type(found.value) and one.value == found.value]
+    against = [one.at for one in said if one not in same and one.at <= found.at and registry.rank(one.source) >= rank]
+    return min(one.since for one in same if one is found or not against or one.since >= max(against))
+
+
+def candidates(identities: Iterable[Mapping[str, Trait]]) -> dict[str, list[Trait]]:
+    """What every source of every identity says of each trait, in a fixed order."""
+    found: dict[str, list[Trait]] = {}
     for held in identities:
         for name, trait in held.items():
-            old = result.get(name)
-            if old is None or trait.at > old.at:
-                result[name] = trait
-    return fit({name: trait for name, trait in result.items() if trait.value is not None})
+            found.setdefault(name, []).extend(trait.candidates)
+    return found
+
+
+def view(identities: Iterable[Mapping[str, Trait]], registry: Registry = sources.PLAIN) -> Traits:
+    """Traits of a profile: of each what the most trusted source said last. Give identities in a fixed order (ties).
+
+    The star sign comes from the birthday where nobody says it.
+    """
+    result: Traits = {}
+    for name, said in candidates(identities).items():
+        found = winner(said, registry)
+        if found is not None:
+            since = found.since if len(said) == 1 else _since(found, said, registry)
+            result[name] = msgspec.structs.replace(found, since=since, others=()) if len(said) > 1 else found
+    born = result.get("birthday")
+    if born is not None and "star_sign" not in result and (sign := definitions.star_sign(born.value)):
+        result["star_sign"] = Trait(sign, born.at, born.since, None, "computed:birthday")
+    return fit(result)
 
 
 def fit(traits: Traits) -> Traits:
@@ -102,14 +185,14 @@ def fit(traits: Traits) -> Traits:
     return kept
 
 
-def whole(identities: Iterable[Mapping[str, Trait]]) -> Whole:
+def whole(identities: Iterable[Mapping[str, Trait]], registry: Registry = sources.PLAIN) -> Whole:
     """What may be told of a profile."""
-    traits = view(identities)
+    traits = view(identities, registry)
     values = {name: trait.value for name, trait in traits.items()}
     public = {
         name: contacts.scrubbed(value)
         for name, value in values.items()
-        if name != contacts.CONSENT and not contacts.is_contact(name, value)
+        if name != contacts.CONSENT and not registry.is_personal(name) and not contacts.is_contact(name, value)
     }
     return Whole(
         traits=public,

@@ -5,5 +5,22 @@ from services.profile.tables.aggregates import aggregates, items
 from services.profile.tables.base import metadata
 from services.profile.tables.events import event_ids, events
 from services.profile.tables.identities import identities, profiles
+from services.profile.tables.tags import followers, heard_segments, tagged, tags
+from services.profile.tables.traits import refused_traits, trait_definitions, trait_sources
 
-__all__ = ["aggregates", "event_ids", "events", "identities", "items", "metadata", "profiles"]
+__all__ = [
+    "aggregates",
+    "event_ids",
+    "events",
+    "followers",
+    "heard_segments",
+    "identities",
+    "items",
+    "metadata",
+    "profiles",
+    "refused_traits",
+    "tagged",
+    "tags",
+    "trait_definitions",
+    "trait_sources",
+]

@@ -1,0 +1,287 @@
+"""What tags mean, and who has them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ARRAY, BigInteger, Boolean, Double, Row, Text, bindparam, delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.profile.tables.identities import identities
+from services.profile.tables.tags import followers, heard_segments, tagged, tags
+from shared.tables import TIME
+
+IN_USE = "in_use"
+
+
+class Assignment(NamedTuple):
+    """A tag given to an identity."""
+
+    origin: str
+    key: str
+    weight: float
+    source: str
+    since: datetime
+    expires_at: datetime | None
+
+
+_TYPES: dict[str, Any] = {"weight": Double, "since": TIME, "expires_at": TIME}
+_COLUMNS = ", ".join(Assignment._fields)
+
+_ASSIGN = text(
+    f"""
+    INSERT INTO tagged ({_COLUMNS})
+    SELECT {_COLUMNS} FROM unnest({", ".join(f":{name}" for name in Assignment._fields)}) AS n ({_COLUMNS})
+    ORDER BY origin, key
+    ON CONFLICT (origin, key) DO UPDATE
+    SET weight = excluded.weight, source = excluded.source, expires_at = excluded.expires_at,
+      since = CASE WHEN tagged.expires_at <= excluded.since THEN excluded.since ELSE tagged.since END
+    """  # noqa: S608 - built of the names of our own columns
+).bindparams(*(bindparam(name, type_=ARRAY(_TYPES.get(name, Text))) for name in Assignment._fields))
+
+_NAMES = text(
+    """
+    SELECT profile_id, array_agg(DISTINCT key ORDER BY key) FROM (
+      SELECT i.profile_id, g.key FROM identities i JOIN tagged g ON g.origin = i.origin JOIN tags t ON t.key = g.key
+      WHERE i.profile_id = ANY(:ids) AND t.state = 'in_use' AND (g.expires_at IS NULL OR g.expires_at > :at)
+      UNION ALL
+      SELECT f.profile_id, f.key FROM followers f JOIN tags t ON t.key = f.key
+      WHERE f.profile_id = ANY(:ids) AND t.state = 'in_use' AND NOT f.gone
+    ) AS held GROUP BY profile_id
+    """
+).bindparams(bindparam("ids", type_=ARRAY(BigInteger)), bindparam("at", type_=TIME))
+
+_OF = text(
+    """
+    SELECT i.profile_id, g.key, t.name, t.kind, t.state, g.weight, g.source, g.since, g.expires_at, g.origin
+    FROM identities i JOIN tagged g ON g.origin = i.origin JOIN tags t ON t.key = g.key
+    WHERE i.profile_id = :id AND (g.expires_at IS NULL OR g.expires_at > :at)
+    UNION ALL
+    SELECT f.profile_id, f.key, t.name, t.kind, t.state, t.weight, 'rule:' || t.segment, f.since, NULL, NULL
+    FROM followers f JOIN tags t ON t.key = f.key WHERE f.profile_id = :id AND NOT f.gone
+    ORDER BY key, since
+    """
+).bindparams(bindparam("at", type_=TIME))
+
+# Who has a tag, as a relation (profile_id); `at` says which assignments have expired.
+HOLDERS = """
+    SELECT i.profile_id FROM tagged g JOIN identities i ON i.origin = g.origin
+    WHERE g.key = :key AND (g.expires_at IS NULL OR g.expires_at > :at)
+    UNION
+    SELECT f.profile_id FROM followers f WHERE f.key = :key AND NOT f.gone
+"""
+
+_FOLLOW = text(
+    """
+    INSERT INTO followers (key, profile_id, since, gone)
+    SELECT key, profile_id, since, gone FROM unnest(:keys, :ids, :since, :gone) AS n (key, profile_id, since, gone)
+    ORDER BY key, profile_id
+    ON CONFLICT (key, profile_id) DO UPDATE SET gone = excluded.gone,
+      since = CASE WHEN followers.gone THEN excluded.since ELSE followers.since END
+    WHERE followers.gone IS DISTINCT FROM excluded.gone
+    RETURNING profile_id
+    """
+).bindparams(
+    bindparam("keys", type_=ARRAY(Text)),
+    bindparam("ids", type_=ARRAY(BigInteger)),
+    bindparam("since", type_=ARRAY(TIME)),
+    bindparam("gone", type_=ARRAY(Boolean)),
+)
+
+
+async def by_key(session: AsyncSession, key: str, *, lock: bool = False) -> Row[Any] | None:
+    """One tag."""
+    statement = select(tags).where(tags.c.key == key)
+    return (await session.execute(statement.with_for_update() if lock else statement)).one_or_none()
+
+
+async def page(session: AsyncSession, *, after: str, limit: int, state: str | None = None) -> Sequence[Row[Any]]:
+    """Tags by key."""
+    statement = select(tags).where(tags.c.key > after).order_by(tags.c.key).limit(limit)
+    if state is not None:
+        statement = statement.where(tags.c.state == state)
+    return (await session.execute(statement)).all()
+
+
+async def define(session: AsyncSession, key: str, at: datetime, values: Mapping[str, Any]) -> Row[Any]:
+    """Make a tag, or give it other values; the row after that."""
+    statement = upsert(tags).values(key=key, created_at=at, updated_at=at, **values)
+    changed = {name: statement.excluded[name] for name in values} | {"updated_at": at}
+    statement = statement.on_conflict_do_update(index_elements=["key"], set_=changed)
+    row: Row[Any] = (await session.execute(statement.returning(tags))).one()
+    return row
+
+
+async def change(session: AsyncSession, key: str, values: Mapping[str, Any]) -> None:
+    """Give a tag other values."""
+    await session.execute(update(tags).where(tags.c.key == key).values(**values))
+
+
+async def forget(session: AsyncSession, key: str, limit: int) -> list[int]:
+    """Take a tag from some who have it; their profiles. Empty when nobody has it any more."""
+    some = select(tagged.c.origin).where(tagged.c.key == key).limit(limit).scalar_subquery()
+    origins = await session.scalars(
+        delete(tagged).where(tagged.c.key == key, tagged.c.origin.in_(some)).returning(tagged.c.origin)
+    )
+    found = set(await profiles_of(session, origins.all()))
+    few = select(followers.c.profile_id).where(followers.c.key == key).limit(limit).scalar_subquery()
+    found |= set(
+        await session.scalars(
+            delete(followers)
+            .where(followers.c.key == key, followers.c.profile_id.in_(few))
+            .returning(followers.c.profile_id)
+        )
+    )
+    return sorted(found)
+
+
+async def profiles_of(session: AsyncSession, origins: Iterable[str]) -> list[int]:
+    """Profiles of these origins, each once."""
+    among = identities.c.origin == func.any(bindparam(None, list(origins), type_=ARRAY(Text)))
+    return list(await session.scalars(select(identities.c.profile_id).where(among).distinct()))
+
+
+async def remove(session: AsyncSession, key: str) -> None:
+    """Forget what a tag means."""
+    await session.execute(delete(tags).where(tags.c.key == key))
+
+
+async def assign(session: AsyncSession, given: Iterable[Assignment]) -> None:
+    """Give tags, each (origin, key) at most once. Who has it already keeps its `since`."""
+    columns = zip(*given, strict=True)
+    await session.execute(_ASSIGN, dict(zip(Assignment._fields, map(list, columns), strict=True)))
+
+
+async def take_away(session: AsyncSession, profile_id: int, key: str) -> bool:
+    """Take a tag from every identity of a profile; False where none had it."""
+    its = select(identities.c.origin).where(identities.c.profile_id == profile_id).scalar_subquery()
+    gone = await session.execute(
+        delete(tagged).where(tagged.c.key == key, tagged.c.origin.in_(its)).returning(tagged.c.origin)
+    )
+    return bool(gone.all())
+
+
+async def names(session: AsyncSession, profile_ids: Iterable[int], at: datetime) -> dict[int, list[str]]:
+    """Keys of the tags in use that each of these profiles has; who has none is left out."""
+    rows = await session.execute(_NAMES, {"ids": sorted(profile_ids), "at": at})
+    return {row[0]: row[1] for row in rows}
+
+
+async def of(session: AsyncSession, profile_id: int, at: datetime) -> Sequence[Row[Any]]:
+    """Every tag of a profile with what it means, once per identity it was given to."""
+    return (await session.execute(_OF, {"id": profile_id, "at": at})).all()
+
+
+async def expire(session: AsyncSession, at: datetime, limit: int) -> list[tuple[str, str]]:
+    """Take away tags whose time is over, the oldest first: (origin, key)."""
+    some = (
+        select(tagged.c.origin, tagged.c.key)
+        .where(tagged.c.expires_at <= at)
+        .order_by(tagged.c.expires_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("some")
+    )
+    gone = await session.execute(
+        delete(tagged)
+        .where(tagged.c.origin == some.c.origin, tagged.c.key == some.c.key)
+        .returning(tagged.c.origin, tagged.c.key)
+    )
+    return [(origin, key) for origin, key in gone]
+
+
+async def holders(session: AsyncSession, key: str, at: datetime, *, after: int, limit: int) -> list[int]:
+    """Profiles that have a tag, by id."""
+    statement = text(
+        f"SELECT profile_id FROM ({HOLDERS}) AS h WHERE profile_id > :after ORDER BY profile_id LIMIT :limit"  # noqa: S608
+    ).bindparams(bindparam("at", type_=TIME))
+    return list(await session.scalars(statement, {"key": key, "at": at, "after": after, "limit": limit}))
+
+
+async def sizes(session: AsyncSession, keys: Collection[str], at: datetime) -> dict[str, int]:
+    """Profiles that have each of these tags."""
+    statement = text(
+        """
+        SELECT key, count(DISTINCT profile_id) FROM (
+          SELECT g.key, i.profile_id FROM tagged g JOIN identities i ON i.origin = g.origin
+          WHERE g.key = ANY(:keys) AND (g.expires_at IS NULL OR g.expires_at > :at)
+          UNION ALL SELECT f.key, f.profile_id FROM followers f WHERE f.key = ANY(:keys) AND NOT f.gone
+        ) AS held GROUP BY key
+        """
+    ).bindparams(bindparam("keys", type_=ARRAY(Text)), bindparam("at", type_=TIME))
+    rows = await session.execute(statement, {"keys": sorted(keys), "at": at})
+    return {row[0]: row[1] for row in rows}
+
+
+# Tags by rule
+
+
+async def following(session: AsyncSession, segments: Iterable[str]) -> dict[str, list[Row[Any]]]:
+    """Tags that follow each of these segments."""
+    among = tags.c.segment == func.any(bindparam(None, sorted(set(segments)), type_=ARRAY(Text)))
+    found: dict[str, list[Row[Any]]] = {}
+    for row in await session.execute(select(tags).where(among, tags.c.problem.is_(None))):
+        found.setdefault(row.segment, []).append(row)
+    return found
+
+
+async def follow(session: AsyncSession, moves: Sequence[tuple[str, int, datetime, bool]]) -> set[int]:
+    """Let profiles have tags, or no more: (key, profile id, instant, gone), each pair once; whose tags changed."""
+    columns = zip(*moves, strict=True)
+    values = dict(zip(("keys", "ids", "since", "gone"), map(list, columns), strict=True))
+    return set(await session.scalars(_FOLLOW, values))
+
+
+async def found_following(session: AsyncSession, key: str, profile_ids: Sequence[int], at: datetime) -> set[int]:
+    """Members a segment answered with: they have the tag unless the stream has told of them; who is new."""
+    statement = upsert(followers).values([{"key": key, "profile_id": one, "since": at} for one in profile_ids])
+    rows = await session.scalars(statement.on_conflict_do_nothing().returning(followers.c.profile_id))
+    return set(rows)
+
+
+async def sweep(session: AsyncSession, keys: Iterable[str] | None = None) -> None:
+    """Forget those who left, for tags that are filled: nothing older can come for them any more."""
+    filled = select(tags.c.key).where(tags.c.filling.is_(None)).scalar_subquery()
+    statement = delete(followers).where(followers.c.gone, followers.c.key.in_(filled))
+    if keys is not None:
+        statement = statement.where(followers.c.key.in_(sorted(keys)))
+    await session.execute(statement)
+
+
+async def to_fill(session: AsyncSession) -> Row[Any] | None:
+    """A tag by rule whose members are not all taken over yet."""
+    statement = select(tags).where(tags.c.filling.is_not(None), tags.c.problem.is_(None)).order_by(tags.c.updated_at)
+    return (await session.execute(statement.limit(1))).one_or_none()
+
+
+async def fill_again(session: AsyncSession) -> None:
+    """Let every tag by rule be filled anew; what is known of their members is forgotten."""
+    await session.execute(delete(followers))
+    await session.execute(update(tags).where(tags.c.segment.is_not(None)).values(filling="0"))
+
+
+async def hear(session: AsyncSession, known: Sequence[Mapping[str, Any]]) -> None:
+    """Keep what segments were told to be (key, version, archived, tags), each once, where it is newer."""
+    statement = upsert(heard_segments).values(list(known))
+    changed = {name: statement.excluded[name] for name in ("version", "archived", "tags")}
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["key"], set_=changed, where=heard_segments.c.version <= statement.excluded.version
+        )
+    )
+
+
+async def segments(session: AsyncSession) -> dict[str, Row[Any]]:
+    """Segments as they were last told, by key."""
+    return {row.key: row for row in await session.execute(select(heard_segments))}
+
+
+async def rules(session: AsyncSession) -> dict[str, str]:
+    """Segment of each tag by rule that is followed."""
+    rows = await session.execute(
+        select(tags.c.key, tags.c.segment).where(tags.c.segment.is_not(None), tags.c.problem.is_(None))
+    )
+    return {row[0]: row[1] for row in rows}
