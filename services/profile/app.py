@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from services.profile.listeners import ANSWERS, LISTENERS, SNAPSHOTS
 from services.profile.routes import ROUTERS
 from services.profile.tables import metadata
+from services.profile.timers import TIMERS
 from shared.app import Service, create_app
 from shared.settings import Settings
 
@@ -16,6 +17,7 @@ SERVICE = Service(
     tables=metadata,
     routes=ROUTERS,
     listeners=LISTENERS,
+    timers=TIMERS,
     answers=ANSWERS,
     snapshots=SNAPSHOTS,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,20 +28,11 @@ REFS = "a ref is a profile id like 17, or namespace:value like user_id:u1 or ano
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
-class Before(msgspec.Struct, frozen=True):
-    """A place in the list of profiles."""
-
-    before: Number
-
-
 class Earlier(msgspec.Struct, frozen=True):
     """A place in a timeline."""
 
     time: Annotated[datetime, msgspec.Meta(tz=True)]
     id: Number
-
-
-Place = TypeVar("Place", Before, Earlier)
 
 
 class UnknownProfile(NotFound):
@@ -66,22 +57,7 @@ async def resolve(session: AsyncSession, asked: ResolveAsked) -> ResolveAnswered
 async def by_ref(session: AsyncSession, ref: str, *, unmasked: bool) -> Profile:
     """One profile. Raises UnknownProfile."""
     profile_id = await _id(session, ref)
-    return (await _profiles(session, await identities.versions(session, [profile_id]), unmasked=unmasked))[0]
-
-
-async def page(session: AsyncSession, asked: PageAsked, *, q: str | None, unmasked: bool) -> Page[Profile]:
-    """Profiles, the newest first; with `q` those that have exactly this id, in any namespace."""
-    if q is not None:
-        refs = [q, *(rules.origin(namespace, q) for namespace in rules.NAMESPACES)]
-        found = set((await resolve(session, ResolveAsked(refs=refs))).profile_ids.values())
-        return Page(items=await _profiles(session, await identities.versions(session, found), unmasked=unmasked))
-    before = _place(asked, Before)
-    versions = await identities.newest(session, before=before.before if before else None, limit=asked.limit + 1)
-    shown = dict(list(versions.items())[: asked.limit])
-    return Page(
-        items=await _profiles(session, shown, unmasked=unmasked),
-        next=pages.encode(msgspec.to_builtins(Before(min(shown)))) if len(versions) > len(shown) else None,
-    )
+    return (await shown(session, await identities.versions(session, [profile_id]), unmasked=unmasked))[0]
 
 
 async def timeline(
@@ -96,7 +72,7 @@ async def timeline(
 ) -> Page[TimelineEvent]:
     """What a viewer did at `after` ≤ time < `before`, the newest first. Raises UnknownProfile."""
     profile_id = await _id(session, ref)
-    place = _place(asked, Earlier)
+    place = _place(asked)
     rows = await events.timeline(
         session,
         profile_id,
@@ -135,12 +111,12 @@ async def timeline(
     )
 
 
-def _place(asked: PageAsked, kind: type[Place]) -> Place | None:
+def _place(asked: PageAsked) -> Earlier | None:
     """Where the page begins. Raises Invalid for a cursor that is not ours."""
     if asked.after is None:
         return None
     try:
-        return msgspec.convert(asked.after, kind)
+        return msgspec.convert(asked.after, Earlier)
     except msgspec.ValidationError as error:
         raise Invalid("the cursor is not one of ours: begin again without it", field="cursor") from error
 
@@ -161,7 +137,7 @@ async def _id(session: AsyncSession, ref: str) -> int:
     return found[ref]
 
 
-async def _profiles(session: AsyncSession, versions: Mapping[int, int], *, unmasked: bool) -> list[Profile]:
+async def shown(session: AsyncSession, versions: Mapping[int, int], *, unmasked: bool) -> list[Profile]:
     """Profiles in full, in the order given."""
     held = await keys.opened(session, await identities.of(session, versions))
     return [

@@ -25,17 +25,6 @@ def unmasked(caller: Caller) -> bool:
     return caller.role == "admin"
 
 
-@router.get("", dependencies=[allow("profile:read")])
-async def page(
-    session: Session,
-    asked: PageDep,
-    caller: CallerDep,
-    q: Annotated[str | None, Query(description="Exactly this id: a profile id, a value, or namespace:value")] = None,
-) -> Page[Profile]:
-    """Viewers, the newest first."""
-    return await profiles.page(session, asked, q=q, unmasked=unmasked(caller))
-
-
 # An id may hold slashes, so a ref is a path; the timeline comes first, since the other would swallow it.
 @router.get("/{ref:path}/events", dependencies=[allow("profile:read")])
 async def timeline(

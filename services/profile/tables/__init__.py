@@ -4,6 +4,7 @@ from services.profile.tables import privacy as privacy
 from services.profile.tables.aggregates import aggregates, items
 from services.profile.tables.base import metadata
 from services.profile.tables.events import event_ids, events
+from services.profile.tables.exports import exports
 from services.profile.tables.identities import identities, profiles
 from services.profile.tables.tags import followers, heard_segments, tagged, tags
 from services.profile.tables.traits import refused_traits, trait_definitions, trait_sources
@@ -23,4 +24,26 @@ __all__ = [
     "tags",
     "trait_definitions",
     "trait_sources",
+from services.profile.tables.imports import import_errors, import_lines, imports
+from services.profile.tables.quality import quality_counts, quality_notes, quality_snapshots
+from services.profile.tables.search import activity, search, touched
+
+__all__ = [
+    "activity",
+    "aggregates",
+    "event_ids",
+    "events",
+    "exports",
+    "identities",
+    "import_errors",
+    "import_lines",
+    "imports",
+    "items",
+    "metadata",
+    "profiles",
+    "quality_counts",
+    "quality_notes",
+    "quality_snapshots",
+    "search",
+    "touched",
 ]

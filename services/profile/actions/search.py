@@ -1,0 +1,175 @@
+"""Finding viewers: pages of a filtered list, and keeping what they are found by up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.profile.actions import profiles
+from services.profile.rules import blind
+from services.profile.rules import identities as identity_rules
+from services.profile.rules import search as rules
+from services.profile.rules import traits as trait_rules
+from services.profile.schemas.profiles import Profile
+from services.profile.schemas.search import HAS, TAG, Condition, Sort
+from services.profile.store import identities
+from services.profile.store import search as store
+from services.profile.store.search import Place, Wanted
+from shared import pages
+from shared.contracts import ResolveAsked
+from shared.database import settings_of
+from shared.errors import Invalid
+from shared.pages import Page, PageAsked
+
+if TYPE_CHECKING:
+    from services.profile.actions.stages import Recorded
+
+CONTACTS = ("email", "phone")
+
+NOTES = 20_000
+"""Notes of touched viewers taken in one transaction."""
+
+
+class TimePlace(msgspec.Struct, frozen=True):
+    """A place in a list ordered by time."""
+
+    place: Annotated[datetime, msgspec.Meta(tz=True)]
+    last: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+class NumberPlace(msgspec.Struct, frozen=True):
+    """A place in a list ordered by a number."""
+
+    place: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+    last: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+async def note(session: AsyncSession, fresh: Sequence[Recorded]) -> None:
+    """A stage: these viewers' rows are to be worked out again, all of them where traits were given."""
+    said: dict[int, bool] = {}
+    for call, profile_id in fresh:
+        said[profile_id] = said.get(profile_id, False) or bool(call.traits)
+    await store.touch(session, said)
+
+
+async def touch(session: AsyncSession, profile_ids: Iterable[int]) -> None:
+    """These viewers changed otherwise (merged, split, tagged, erased): all of their rows are worked out again."""
+    await store.touch(session, dict.fromkeys(profile_ids, True))
+
+
+async def refresh(session: AsyncSession) -> bool:
+    """Work out the rows of viewers that were touched; True when there may be more.
+
+    What is committed after the notes were taken left a note of its own, so nothing stays stale.
+    """
+    taken = await store.take(session, limit=NOTES)
+    if not taken:
+        return False
+    await store.count_activity(session, sorted(taken))
+    if changed := sorted(profile_id for profile_id, whole in taken.items() if whole):
+        found_by = {}
+        for profile_id, held in (await identities.of(session, changed)).items():
+            whole = trait_rules.whole(trait_rules.read(one.traits) for one in held)
+            found_by[profile_id] = rules.values(whole.traits, has=whole.has)
+        await store.keep(session, found_by)
+    return True
+
+
+def wanted(
+    *,
+    traits: Sequence[Condition] = (),
+    name: str | None = None,
+    has: Sequence[str] = (),
+    tags: Sequence[str] = (),
+    seen_after: datetime | None = None,
+    seen_before: datetime | None = None,
+) -> Wanted:
+    """What is asked, checked. Raises Invalid."""
+    conditions = [*traits, *rules.marked(HAS, has), *rules.marked(TAG, tags)]
+    if name is not None:
+        try:
+            conditions.append(rules.named(name))
+        except rules.Malformed as error:
+            raise Invalid(str(error), field="name") from error
+    return Wanted(tuple(conditions), _utc(seen_after, "seen_after"), _utc(seen_before, "seen_before"))
+
+
+def parsed(written: Sequence[str]) -> list[Condition]:
+    """Conditions on traits from a query. Raises Invalid."""
+    try:
+        return [rules.parse(one) for one in written]
+    except rules.Malformed as error:
+        raise Invalid(str(error), field="trait") from error
+
+
+async def page(
+    session: AsyncSession, asked: PageAsked, *, q: str | None, wanted: Wanted, sort: Sort, unmasked: bool
+) -> Page[Profile]:
+    """Viewers in this order, the largest first; `q` is an id in any namespace, else part of a name."""
+    if q is not None:
+        if asked.after is None and (found := await _known(session, q)):
+            versions = await identities.versions(session, found)
+            return Page(items=await profiles.shown(session, versions, unmasked=unmasked))
+        try:
+            wanted = wanted._replace(conditions=(*wanted.conditions, rules.named(q)))
+        except rules.Malformed:
+            return Page(items=[])
+    places, following = await _places(session, asked, wanted, sort)
+    versions = await identities.versions(session, [profile_id for _, profile_id in places])
+    ordered = {profile_id: versions[profile_id] for _, profile_id in places if profile_id in versions}
+    return Page(
+        items=await profiles.shown(session, ordered, unmasked=unmasked),
+        next=pages.encode({"place": following[0], "last": following[1]}) if following else None,
+    )
+
+
+async def _known(session: AsyncSession, q: str) -> set[int]:
+    """The viewers that have exactly this id: a profile id, namespace:value, or a value in any namespace."""
+    if "\0" in q:
+        return set()
+    refs = [q, *(identity_rules.origin(namespace, q) for namespace in identity_rules.NAMESPACES)]
+    found = set((await profiles.resolve(session, ResolveAsked(refs=refs))).profile_ids.values())
+    key = settings_of(session).key("blind")
+    hidden = [identity_rules.origin(one, f"{blind.MARK}{blind.index(key, one, q)}") for one in CONTACTS]
+    return found | set((await identities.owners(session, hidden)).values())
+
+
+async def _places(
+    session: AsyncSession, asked: PageAsked, wanted: Wanted, sort: Sort
+) -> tuple[list[Place], Place | None]:
+    """Who stands on this page, and the place of its last one when there are more."""
+    cursor = _cursor(asked, sort)
+    if sort == "newest" and wanted.everybody:
+        versions = await identities.newest(session, before=cursor[1] if cursor else None, limit=asked.limit + 1)
+        found: list[Place] = [(profile_id, profile_id) for profile_id in versions]
+    elif wanted.everybody:
+        found = (await store.window(session, wanted, sort, cursor=cursor, size=asked.limit + 1)).found
+    else:
+        walked = await store.window(session, wanted, sort, cursor=cursor)
+        found = walked.found
+        if len(found) <= asked.limit and not walked.end:
+            found = await store.by_index(session, wanted, sort, cursor=cursor, limit=asked.limit + 1)
+    shown = found[: asked.limit]
+    return shown, shown[-1] if len(found) > len(shown) else None
+
+
+def _cursor(asked: PageAsked, sort: Sort) -> Place | None:
+    if asked.after is None:
+        return None
+    kind: type[TimePlace | NumberPlace] = TimePlace if sort == "last_seen" else NumberPlace
+    try:
+        place = msgspec.convert(asked.after, kind)
+    except msgspec.ValidationError as error:
+        raise Invalid("the cursor is not one of this list: begin again without it", field="cursor") from error
+    return place.place, place.last
+
+
+def _utc(time: datetime | None, field: str) -> datetime | None:
+    try:
+        return time.astimezone(UTC) if time else None
+    except OverflowError as error:
+        raise Invalid("no such instant in UTC", field=field) from error

@@ -1,0 +1,202 @@
+"""Viewers are found by what is known of them, in every order, page by page, and never by contact data."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.profile.actions import search
+from services.profile.actions.events import absorb
+from services.profile.app import SERVICE
+from services.profile.rules import search as rules
+from services.profile.store import search as store
+from services.profile.tables import activity, touched
+from shared.contracts import EventReceived
+from shared.database import Database
+from tests.harness.houses import Opening, Running
+from tests.profile.samples import NOON, call
+
+
+@pytest.fixture
+async def running(open_house: Callable[..., Opening]) -> Running:
+    return await open_house(SERVICE)
+
+
+async def refreshed(db: Database) -> None:
+    more = True
+    while more:
+        async with db.transaction() as session:
+            more = await search.refresh(session)
+
+
+async def take(running: Running, *items: EventReceived) -> None:
+    async with running.db.transaction() as session:
+        await absorb(session, list(items))
+    await refreshed(running.db)
+
+
+async def get(running: Running, *, role: str = "viewer", status: int = 200, **query: Any) -> Any:
+    answer = await running.client.get("/v1/profiles", params=query, headers=running.headers(role))
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+async def found(running: Running, **query: Any) -> list[int]:
+    return [one["profile_id"] for one in (await get(running, **query))["items"]]
+
+
+async def test_every_filter_and_every_order(running: Running) -> None:
+    await take(
+        running,
+        call("identify", user_id="u1", traits={"name": "Bob Stone", "age": 20, "city": "北京", "vip": True}),
+        call("identify", user_id="u2", traits={"nickname": "张三丰", "age": 31.5, "born": "1990-05-01"}, after=60),
+        call("identify", user_id="u3", traits={"firstName": "Bobby", "email": "x@example.com", "likes": ["a", "b"]}),
+        *(call(user_id="u1", after=second) for second in range(10, 13)),
+        call(user_id="u3", after=90),
+    )
+    assert await found(running) == [3, 2, 1]
+    assert await found(running, sort="last_seen") == [3, 2, 1]
+    assert await found(running, sort="events") == [1, 3, 2]
+    assert await found(running, trait="age:gt:20") == [2]
+    assert await found(running, trait="age:gte:20") == [2, 1]
+    assert await found(running, trait="age:lt:31") == [1]
+    assert await found(running, trait=["age:lte:31.5", "city:eq:北京"]) == [1]
+    assert await found(running, trait="city:contains:京") == [1]
+    assert await found(running, trait="vip:eq:true") == [1]
+    assert await found(running, trait="likes:eq:b") == [3]
+    assert await found(running, trait="born:lt:1991-01-01") == [2]
+    assert await found(running, name="bob") == [3, 1]
+    assert await found(running, name="三丰") == [2]
+    assert await found(running, name="三") == [2]
+    assert await found(running, name="st") == [1]
+    assert await found(running, name="on") == []
+    assert await found(running, name="ton") == [1]
+    assert await found(running, has="email") == [3]
+    assert await found(running, tag="vip") == []
+    assert await found(running, seen_after=(NOON + timedelta(seconds=60)).isoformat()) == [3, 2]
+    assert await found(running, seen_before=(NOON + timedelta(seconds=60)).isoformat()) == [1]
+    assert await found(running, seen_before=(NOON + timedelta(seconds=61)).isoformat(), sort="last_seen") == [2, 1]
+    assert await found(running, q="u2") == await found(running, q="user_id:u2") == await found(running, q="2") == [2]
+    assert await found(running, q="bob") == [3, 1]
+    assert await found(running, q="Bob", trait="age:eq:20") == [1]
+    assert await found(running, q="!") == []
+    assert await found(running, trait="email:contains:example") == []
+
+
+async def test_pages_in_every_order_hold_everybody_once(running: Running) -> None:
+    everybody = [call("identify", user_id=f"u{n}", traits={"n": n % 3}, after=n % 7) for n in range(30)]
+    await take(running, *everybody, *(call(user_id=f"u{n}", after=n % 5) for n in range(30) for _ in range(n % 4)))
+    for sort in ("newest", "last_seen", "events"):
+        for query in ({}, {"trait": "n:eq:1"}, {"trait": ["n:gte:1", "n:lte:1"]}, {"seen_after": NOON.isoformat()}):
+            seen: list[int] = []
+            cursor: str | None = None
+            for _ in range(30):
+                more: dict[str, Any] = {"cursor": cursor} if cursor else {}
+                answer = await get(running, sort=sort, limit=4, **query, **more)
+                seen += [one["profile_id"] for one in answer["items"]]
+                cursor = answer["next"]
+                if cursor is None:
+                    break
+            wanted = {n + 1 for n in range(30) if "trait" not in query or n % 3 == 1}
+            assert len(seen) == len(wanted)
+            assert set(seen) == wanted
+            if sort == "newest":
+                assert seen == sorted(seen, reverse=True)
+
+
+async def test_the_index_finds_what_the_walk_finds(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    items = [call("identify", user_id=f"u{n}", traits={"n": n, "city": f"city {n % 4}"}, after=n) for n in range(40)]
+    async with db.transaction() as session:
+        await absorb(session, items)
+    await refreshed(db)
+    wants = [
+        search.wanted(traits=search.parsed(["n:gte:10", "city:eq:city 2"])),
+        search.wanted(traits=search.parsed(["city:contains:ity 1"]), seen_before=NOON + timedelta(seconds=30)),
+        search.wanted(seen_after=NOON + timedelta(seconds=20)),
+    ]
+    async with db.transaction() as session:
+        for wanted in wants:
+            for sort in store.ORDERS:
+                walked = await store.window(session, wanted, sort, cursor=None)
+                indexed = await store.by_index(session, wanted, sort, cursor=None, limit=100)
+                assert walked.end
+                assert walked.found == indexed != []
+                second = await store.by_index(session, wanted, sort, cursor=indexed[3], limit=100)
+                assert second == indexed[4:]
+                small = await store.window(session, wanted, sort, cursor=None, size=5)
+                assert small.found == [place for place in indexed if small.edge and place >= small.edge]
+
+
+async def test_a_changed_trait_is_found_by_its_new_value_only(running: Running) -> None:
+    await take(running, call("identify", user_id="u1", traits={"city": "Paris"}))
+    await take(running, call("identify", user_id="u1", traits={"city": "Rome"}, after=1))
+    assert await found(running, trait="city:eq:Paris") == []
+    assert await found(running, trait="city:eq:Rome") == [1]
+    await take(running, call("identify", user_id="u1", traits={"city": None}, after=2))
+    assert await found(running, trait="city:eq:Rome") == []
+
+
+async def test_the_clock_finds_what_was_touched(running: Running, eventually: Callable[..., Awaitable[Any]]) -> None:
+    async with running.db.transaction() as session:
+        await absorb(session, [call("identify", user_id="u1", traits={"city": "Paris"})])
+
+    async def there() -> None:
+        assert await found(running, trait="city:eq:Paris") == [1]
+
+    await eventually(there)
+    async with running.db.transaction() as session:
+        assert (await session.execute(touched.select())).all() == []
+        assert len((await session.execute(activity.select())).all()) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "word"),
+    [
+        ({"trait": "age>3"}, "name:operator:value"),
+        ({"trait": "age:gt:old"}, "compares numbers"),
+        ({"trait": "$has:eq:email"}, "name of a trait"),
+        ({"trait": "city:contains:!"}, "letter or a digit"),
+        ({"name": "…"}, "letter or a digit"),
+        ({"sort": "age"}, "newest"),
+        ({"cursor": "eyJsYXN0IjoieCJ9"}, "cursor"),
+        ({"seen_after": "soon"}, "seen_after"),
+        ({"name": "a\0"}, "name"),
+    ],
+)
+async def test_a_query_nobody_understands_is_refused_with_a_remedy(
+    running: Running, query: dict[str, str], word: str
+) -> None:
+    answer = await get(running, status=422, **query)
+    assert word in answer["detail"]
+
+
+@given(st.text(max_size=30), st.text(max_size=30), st.text(min_size=1, max_size=30))
+def test_a_key_holds_every_whole_part_of_its_text(before: str, after: str, part: str) -> None:
+    try:
+        pattern = rules.pattern(part)
+    except rules.Malformed:
+        return
+    assert pattern[1:-1] in rules.key(f"{before} {part} {after}")
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=5),
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()),
+    )
+)
+def test_any_trait_can_be_kept(traits: dict[str, Any]) -> None:
+    values = rules.values(traits, has=["email"])
+    assert len({(one.name, one.value) for one in values}) == len(values)
+
+
+def test_two_chinese_letters_give_whole_trigrams() -> None:
+    words = rules.pattern("三丰").strip("%").split()
+    assert len(words) == 2
+    assert all(len(word) >= 4 for word in words)
+    assert rules.key("Zhang 张-3") == f" zhang {rules.key('张').strip()} 3 "
