@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import profiles
+from services.profile.actions import keys, profiles
 from services.profile.rules import blind
 from services.profile.rules import identities as identity_rules
 from services.profile.rules import search as rules
@@ -21,7 +21,6 @@ from services.profile.store import search as store
 from services.profile.store.search import Place, Wanted
 from shared import pages
 from shared.contracts import ResolveAsked
-from shared.database import settings_of
 from shared.errors import Invalid
 from shared.pages import Page, PageAsked
 
@@ -133,8 +132,11 @@ async def _known(session: AsyncSession, q: str) -> set[int]:
         return set()
     refs = [q, *(identity_rules.origin(namespace, q) for namespace in identity_rules.NAMESPACES)]
     found = set((await profiles.resolve(session, ResolveAsked(refs=refs))).profile_ids.values())
-    key = settings_of(session).key("blind")
-    hidden = [identity_rules.origin(one, f"{blind.MARK}{blind.index(key, one, q)}") for one in CONTACTS]
+    hidden = [
+        identity_rules.origin(one, f"{blind.MARK}{index}")
+        for one in CONTACTS
+        if (index := keys.blind_index(session, one, q)) is not None
+    ]
     return found | set((await identities.owners(session, hidden)).values())
 
 
