@@ -8,17 +8,19 @@ from datetime import datetime
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import keys
+from services.profile.actions import keys, registry
 from services.profile.actions.stages import STAGES, Recorded
+from services.profile.actions.telling import told
 from services.profile.rules import events as event_rules
 from services.profile.rules import identities as identity_rules
+from services.profile.rules import sources
 from services.profile.rules import traits as trait_rules
 from services.profile.rules.events import Call
 from services.profile.rules.identities import USER, Plan
-from services.profile.store import events, identities
+from services.profile.store import events, identities, tags
 from services.profile.store.identities import Seen
 from shared import clock
-from shared.contracts import EventReceived, IdentityLinked, ProfileUpdated
+from shared.contracts import EventReceived, IdentityLinked
 from shared.outbox import tell
 
 ATTEMPTS = 5
@@ -106,43 +108,39 @@ async def _link(session: AsyncSession, batch: Sequence[Call], known: Mapping[str
 
 async def _update(session: AsyncSession, fresh: Iterable[Recorded], created: Iterable[int]) -> None:
     """Take in the traits these calls give; tell each new or changed profile once, whole."""
-    given: dict[int, dict[str, list[trait_rules.Given]]] = {}
+    fresh = [one for one in fresh if one.call.traits]
+    laid = await registry.registry(session) if fresh else sources.PLAIN
+    gate = registry.Gate(laid)
+    given: dict[int, dict[str, dict[str, list[trait_rules.Given]]]] = {}
     for call, owner in fresh:
-        if call.traits:
-            given.setdefault(owner, {}).setdefault(call.claim.origin, []).append((call.time, call.traits))
+        source = sources.of(call.item.source)
+        if kept := gate.taken(source, call.traits):
+            by_source = given.setdefault(owner, {}).setdefault(call.claim.origin, {})
+            by_source.setdefault(source, []).append((call.time, kept))
+    await gate.close(session)
     wholes: dict[int, trait_rules.Whole] = {}
     said: dict[str, str] = {}
     if given:
         await identities.lock_profiles(session, given)
         for profile_id, held in (await identities.of(session, given)).items():
             before = {one.origin: trait_rules.read(one.traits) for one in held}
-            after = {
-                origin: trait_rules.absorb(traits, given[profile_id].get(origin, ()))
-                for origin, traits in before.items()
-            }
+            after = dict(before)
+            for origin in before.keys() & given[profile_id].keys():
+                for source, its in given[profile_id][origin].items():
+                    after[origin] = trait_rules.absorb(after[origin], its, source=source)
             said |= {origin: trait_rules.write(traits) for origin, traits in after.items() if traits != before[origin]}
-            whole = trait_rules.whole(after.values())
-            if whole != trait_rules.whole(before.values()):
+            whole = trait_rules.whole(after.values(), laid)
+            if whole != trait_rules.whole(before.values(), laid):
                 wholes[profile_id] = whole
     if said:
         await identities.say(session, said)
     versions = dict.fromkeys(created, 1)
     if changed := wholes.keys() - versions.keys():
         versions |= await identities.bump(session, changed)
+    held_tags = await tags.names(session, changed, clock.now()) if changed else {}
     for profile_id, version in versions.items():
-        tell(session, told(profile_id, version, wholes.get(profile_id, trait_rules.NOTHING)))
-
-
-def told(profile_id: int, version: int, whole: trait_rules.Whole) -> ProfileUpdated:
-    """The fact of a profile's present state."""
-    return ProfileUpdated(
-        profile_id=profile_id,
-        version=version,
-        traits=whole.traits,
-        since=whole.since,
-        has=whole.has,
-        consent=whole.consent,
-    )
+        whole = wholes.get(profile_id, trait_rules.NOTHING)
+        tell(session, told(profile_id, version, whole, tags=held_tags.get(profile_id, ())))
 
 
 def _key(call: Call) -> tuple[str, events.Month]:

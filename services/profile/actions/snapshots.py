@@ -8,10 +8,9 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions.events import told
+from services.profile.actions import telling
 from services.profile.rules import contacts
 from services.profile.rules import identities as identity_rules
-from services.profile.rules import traits as trait_rules
 from services.profile.rules.events import is_history
 from services.profile.store import events, identities
 from shared.contracts import EventRecorded, IdentityLinked, ProfileUpdated
@@ -29,12 +28,7 @@ class Place(msgspec.Struct, array_like=True):
 async def profiles(session: AsyncSession, after: str | None, limit: int) -> tuple[list[ProfileUpdated], str | None]:
     """Profiles by id; the cursor is the last id."""
     versions = await identities.oldest(session, after=int(after or 0), limit=limit)
-    held = await identities.of(session, versions)
-    facts = [
-        told(profile_id, version, trait_rules.whole(trait_rules.read(one.traits) for one in held[profile_id]))
-        for profile_id, version in versions.items()
-    ]
-    return facts, str(max(versions)) if len(versions) == limit else None
+    return await telling.present(session, versions), str(max(versions)) if len(versions) == limit else None
 
 
 async def links(session: AsyncSession, after: str | None, limit: int) -> tuple[list[IdentityLinked], str | None]:
