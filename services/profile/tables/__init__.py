@@ -6,27 +6,11 @@ from services.profile.tables.base import metadata
 from services.profile.tables.events import event_ids, events
 from services.profile.tables.exports import exports
 from services.profile.tables.identities import identities, profiles
-from services.profile.tables.tags import followers, heard_segments, tagged, tags
-from services.profile.tables.traits import refused_traits, trait_definitions, trait_sources
-
-__all__ = [
-    "aggregates",
-    "event_ids",
-    "events",
-    "followers",
-    "heard_segments",
-    "identities",
-    "items",
-    "metadata",
-    "profiles",
-    "refused_traits",
-    "tagged",
-    "tags",
-    "trait_definitions",
-    "trait_sources",
 from services.profile.tables.imports import import_errors, import_lines, imports
 from services.profile.tables.quality import quality_counts, quality_notes, quality_snapshots
 from services.profile.tables.search import activity, search, touched
+from services.profile.tables.tags import followers, heard_segments, tagged, tags
+from services.profile.tables.traits import refused_traits, trait_definitions, trait_sources
 
 __all__ = [
     "activity",
@@ -34,6 +18,8 @@ __all__ = [
     "event_ids",
     "events",
     "exports",
+    "followers",
+    "heard_segments",
     "identities",
     "import_errors",
     "import_lines",
@@ -44,6 +30,11 @@ __all__ = [
     "quality_counts",
     "quality_notes",
     "quality_snapshots",
+    "refused_traits",
     "search",
+    "tagged",
+    "tags",
     "touched",
+    "trait_definitions",
+    "trait_sources",
 ]
