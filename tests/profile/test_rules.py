@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.profile.rules import contacts, events, identities, traits
+from services.profile.rules import consents, contacts, events, identities, traits
 from services.profile.rules.identities import Claim
 from tests.profile.samples import NOON, call
 
@@ -103,7 +103,7 @@ def test_a_whole_profile_tells_channels_and_consent_but_no_address() -> None:
         "consent": {"sms": False, "n": 3},
         "device_token": "t",
     }
-    whole = traits.whole([traits.absorb({}, [(NOON, given)])])
+    whole = traits.whole([traits.absorb({}, [(NOON, consents.flat(given))])])
     assert whole == traits.Whole({"name": "X"}, {"name": NOON}, ["email"], {"sms": False})
 
 
@@ -121,7 +121,7 @@ def test_a_whole_profile_tells_channels_and_consent_but_no_address() -> None:
     ],
 )
 def test_who_may_be_contacted(said: dict[str, Any], answer: bool) -> None:
-    assert contacts.allowed(contacts.consent(said), "email", "marketing") is answer
+    assert consents.allowed(consents.current(consents.flat(said), NOON.date()), "email", "marketing") is answer
 
 
 def test_masks() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.actions import keys
+from services.profile.rules import consents
 from services.profile.rules import contacts as rules
 from services.profile.rules import traits as trait_rules
 from services.profile.store import identities
@@ -17,7 +18,7 @@ MOST = 500
 async def contacts(session: AsyncSession, asked: ContactsAsked) -> ContactsAnswered:
     """Addresses of those who have one for the channel and have not withdrawn; for each other id the reason.
 
-    Who said nothing about consent may be reached; `rules.contacts.consent` says how he withdraws. The traits for
+    Who said nothing about consent may be reached; `rules.consents` says how he withdraws. The traits for
     rendering hold no contact data. Raises Invalid for more than 500 ids.
     """
     if len(asked.profile_ids) > MOST:
@@ -34,7 +35,7 @@ async def contacts(session: AsyncSession, asked: ContactsAsked) -> ContactsAnswe
             refused[profile_id] = "unknown_profile"
         elif address is None:
             refused[profile_id] = "no_address"
-        elif not rules.allowed(whole.consent, asked.channel, asked.purpose):
+        elif not consents.allowed(whole.consent, asked.channel, asked.purpose):
             refused[profile_id] = "no_consent"
         else:
             found.append(Contact(profile_id=profile_id, address=address, traits=whole.traits))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -14,9 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.profile.rules import blind, contacts, sealing
 from services.profile.rules.events import Call
 from services.profile.rules.operations import Operation
-from services.profile.store import contacts as index
 from services.profile.store import keys
-from services.profile.store.contacts import Address
 from services.profile.store.identities import Held
 from shared import clock
 from shared.database import settings_of
@@ -71,34 +68,23 @@ def _roots(session: AsyncSession) -> dict[str, bytes]:
 
 
 async def seal_calls(session: AsyncSession, batch: list[Call]) -> list[Call]:
-    """The calls with contact data and free text sealed for their origins, and the addresses in them indexed."""
+    """The calls with contact data and free text sealed for their origins."""
     wanted = {call.claim.origin for call in batch if _has_secrets(call)}
     if not wanted:
         return batch
     held = await of(session, wanted, make=True)
     result: list[Call] = []
-    addresses: dict[tuple[str, str], Address] = {}
     for call in batch:
         origin = call.claim.origin
         if origin not in wanted:
             result.append(call)
             continue
-        for found in _addresses(session, call):
-            before = addresses.get((origin, found.name))
-            if before is None or before.at <= found.at:
-                addresses[origin, found.name] = found
         result.append(_sealed(call, held[origin]))
-    if addresses:
-        await index.index(session, list(addresses.values()))
     return result
 
 
 async def seal_traits(session: AsyncSession, origin: str, traits: Mapping[str, Any]) -> dict[str, Any]:
-    """Traits that do not come by an event, with contact data sealed for their origin, and indexed."""
-    now = clock.now()
-    found = [one for name, value in traits.items() if (one := _address(session, origin, name, value, now)) is not None]
-    if found:
-        await index.index(session, found)
+    """Traits that do not come by an event, with contact data sealed for their origin."""
     if not any(contacts.has_secret(value, name) for name, value in traits.items()):
         return dict(traits)
     return _sealed_traits(traits, _sealer((await of(session, [origin], make=True))[origin], origin))
@@ -146,24 +132,6 @@ def _sealed_traits(traits: Mapping[str, Any], seal: Callable[[str, Any], str]) -
 
 def _sealer(key: bytes, origin: str) -> Callable[[str, Any], str]:
     return lambda of, value: sealing.seal(key, origin, of, value)
-
-
-def _addresses(session: AsyncSession, call: Call) -> list[Address]:
-    """The addresses these traits give, and those they clear."""
-    found: list[Address] = []
-    for name, given in call.traits.items():
-        value = given.value if isinstance(given, Operation) else given
-        one = _address(session, call.claim.origin, name, value, call.time)
-        if one is not None:
-            found.append(one)
-    return found
-
-
-def _address(session: AsyncSession, origin: str, name: str, value: Any, at: datetime) -> Address | None:
-    channel = contacts.channel_of(name)
-    if channel is None or not (value is None or isinstance(value, str)):
-        return None
-    return Address(origin, name, channel, blind_index(session, channel, value) if value else None, at)
 
 
 async def opener(session: AsyncSession, origins: Iterable[str]) -> Callable[[str], Opener]:

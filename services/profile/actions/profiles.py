@@ -10,14 +10,14 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.actions import keys
-from services.profile.rules import contacts
+from services.profile.rules import consents, contacts
 from services.profile.rules import events as event_rules
 from services.profile.rules import identities as rules
 from services.profile.rules import traits as trait_rules
 from services.profile.schemas.profiles import Identity, Profile, TimelineEvent
 from services.profile.store import events, identities
 from services.profile.store.identities import Held
-from shared import pages
+from shared import clock, pages
 from shared.contracts import ResolveAnswered, ResolveAsked
 from shared.errors import Invalid, NotFound
 from shared.pages import Page, PageAsked
@@ -148,6 +148,7 @@ async def shown(session: AsyncSession, versions: Mapping[int, int], *, unmasked:
 def _profile(profile_id: int, version: int, held: list[Held], *, unmasked: bool) -> Profile:
     traits = trait_rules.view(trait_rules.read(one.traits) for one in held)
     values = {name: trait.value for name, trait in traits.items()}
+    seen = {name: value for name, value in values.items() if not consents.is_consent(name)}
     return Profile(
         profile_id=profile_id,
         version=version,
@@ -161,10 +162,10 @@ def _profile(profile_id: int, version: int, held: list[Held], *, unmasked: bool)
             )
             for one in held
         ],
-        traits=values if unmasked else contacts.masked(values),
-        since={name: trait.since for name, trait in traits.items()},
+        traits=seen if unmasked else contacts.masked(seen),
+        since={name: traits[name].since for name in seen},
         has=contacts.channels(values),
-        consent=contacts.consent(values),
+        consent=consents.current(values, clock.now().date()),
         first_seen=min(one.first_seen for one in held),
         last_seen=max(one.last_seen for one in held),
         events=sum(one.events for one in held),

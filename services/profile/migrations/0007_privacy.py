@@ -1,4 +1,4 @@
-"""Data keys, the index of contact data, consents, erasures, retention."""
+"""Data keys, consents, erasures, retention."""
 
 from __future__ import annotations
 
@@ -28,17 +28,6 @@ def upgrade() -> None:
         comment="One key per identity; without it whatever is sealed with it is unreadable for good",
     )
     op.create_index("data_keys_root", "data_keys", ["root"])
-    op.create_table(
-        "contacts",
-        sa.Column("origin", sa.Text, nullable=False),
-        sa.Column("name", sa.Text, nullable=False, comment="the trait"),
-        sa.Column("channel", sa.Text, nullable=False),
-        sa.Column("blind", sa.Text, comment="blind index of the address, null when the trait was cleared"),
-        sa.Column("at", TIME, nullable=False, comment="event time that last said so"),
-        sa.PrimaryKeyConstraint("origin", "name", name="contacts_pkey"),
-        comment="Where addresses can be found by equality; the addresses themselves are sealed in the traits",
-    )
-    op.create_index("contacts_blind", "contacts", ["blind"])
     op.create_table(
         "consents",
         sa.Column("id", sa.BigInteger, sa.Identity(always=True), nullable=False),
@@ -93,5 +82,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them. What is sealed stays sealed."""
-    for table in ("retentions", "suppressed", "erasures", "consents", "contacts", "data_keys"):
+    for table in ("retentions", "suppressed", "erasures", "consents", "data_keys"):
         op.drop_table(table)

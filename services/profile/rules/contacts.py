@@ -1,4 +1,4 @@
-"""What is contact data and free text, which channels it gives, who has withdrawn, and how it is shown and sealed."""
+"""What is contact data and free text, which channels it gives, and how it is shown and sealed."""
 
 from __future__ import annotations
 
@@ -43,9 +43,6 @@ FREE_TEXT = frozenset({"text", "commenttext", "messagetext"})
 ANY = "contact"
 """Kind of sealed contact data that no channel uses."""
 
-CONSENT = "consent"
-UNSUBSCRIBED = "unsubscribed"
-EVERYTHING = "*"
 
 _NAMES = LISTS.union(*CHANNELS.values())
 _EMAIL = re.compile(r"[^@\s<>()\[\],;:\"\\]{1,64}@[^@\s<>()\[\],;:\"\\]{1,253}")
@@ -105,12 +102,6 @@ def kind(name: str, value: Any) -> str | None:
         plain = _plain(name)
         return next((one for one, names in CHANNELS.items() if plain in names and _is_address(value, one)), ANY)
     return sealing.TEXT if is_text(name, value) else None
-
-
-def channel_of(name: str) -> str | None:
-    """The channel whose address a trait of this name holds, None when it holds none."""
-    plain = _plain(name)
-    return next((one for one, names in CHANNELS.items() if plain in names), None)
 
 
 def has_secret(value: Any, name: str = "") -> bool:
@@ -190,25 +181,3 @@ def address(traits: Mapping[str, Any], channel: str) -> str | None:
 def channels(traits: Mapping[str, Any]) -> list[str]:
     """Channels this viewer has an address for."""
     return [channel for channel in CHANNELS if address(traits, channel) is not None]
-
-
-def consent(traits: Mapping[str, Any]) -> dict[str, bool]:
-    """What the viewer said about being contacted.
-
-    `consent: {"email": false, "marketing": true}` speaks of channels and purposes, `consent: false` and
-    `unsubscribed: true` of everything (`*`).
-    """
-    said = traits.get(CONSENT)
-    result: dict[str, bool] = {}
-    if isinstance(said, bool):
-        result[EVERYTHING] = said
-    elif isinstance(said, dict):
-        result = {name: answer for name, answer in said.items() if isinstance(answer, bool)}
-    if traits.get(UNSUBSCRIBED) is True:
-        result[EVERYTHING] = False
-    return result
-
-
-def allowed(said: Mapping[str, bool], channel: str, purpose: str) -> bool:
-    """Whether he may be contacted: he has not withdrawn from the channel, the purpose or everything."""
-    return all(said.get(name, True) for name in (EVERYTHING, channel, purpose))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from services.profile.rules import contacts
+from services.profile.rules import consents, contacts
 from services.profile.rules.identities import ANONYMOUS, USER, Claim, origin
 from services.profile.rules.operations import Operation
 from shared.contracts import EventReceived, EventRecorded
@@ -77,16 +77,15 @@ def properties(item: EventReceived) -> dict[str, Any]:
 def traits(item: EventReceived) -> Mapping[str, Any]:
     """The traits a call gives its viewer: those of an identify, and `context.traits` of any call.
 
-    What an identify does not simply set is an `Operation`.
+    What an identify does not simply set is an `Operation`; an answer about consent is a trait for each purpose.
     """
     said = item.context.get("traits")
     given = said if isinstance(said, dict) else {}
     if item.type == "identify" and item.operations:
         doing = item.operations
-        return given | {
-            name: Operation(doing[name], value) if name in doing else value for name, value in item.traits.items()
-        }
-    return {**given, **item.traits} if item.type == "identify" else given
+        done = {name: Operation(doing[name], value) if name in doing else value for name, value in item.traits.items()}
+        return consents.flat(given | done)
+    return consents.flat({**given, **item.traits} if item.type == "identify" else given)
 
 
 def context(item: EventReceived) -> dict[str, Any]:

@@ -39,6 +39,9 @@ class Registry(msgspec.Struct, frozen=True):
 PLAIN = Registry()
 """What holds until an operator has laid down anything."""
 
+EQUAL = Registry(ranks=dict.fromkeys(KINDS, KINDS["sdk"]))
+"""All sources are believed alike: the last one counts."""
+
 
 def of(source: str) -> str:
     """The source of a tracking call: what names no kind of its own is a write key."""

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from services.profile.rules import contacts, definitions, operations, sources
+from services.profile.rules import consents, contacts, definitions, operations, sources
 from services.profile.rules.sources import Registry
+from shared import clock
 
 Given = tuple[datetime, Mapping[str, Any]]
 """Traits as one call gave them, with its event time."""
@@ -161,7 +162,8 @@ def view(identities: Iterable[Mapping[str, Trait]], registry: Registry = sources
     """
     result: Traits = {}
     for name, said in candidates(identities).items():
-        found = winner(said, registry)
+        # Of two answers about consent the last one counts, whoever wrote it down.
+        found = winner(said, sources.EQUAL if consents.is_consent(name) else registry)
         if found is not None:
             since = found.since if len(said) == 1 else _since(found, said, registry)
             result[name] = msgspec.structs.replace(found, since=since, others=()) if len(said) > 1 else found
@@ -192,11 +194,11 @@ def whole(identities: Iterable[Mapping[str, Trait]], registry: Registry = source
     public = {
         name: contacts.scrubbed(value)
         for name, value in values.items()
-        if name != contacts.CONSENT and not registry.is_personal(name) and not contacts.is_contact(name, value)
+        if not consents.is_consent(name) and not registry.is_personal(name) and not contacts.is_contact(name, value)
     }
     return Whole(
         traits=public,
         since={name: traits[name].since for name in public},
         has=contacts.channels(values),
-        consent=contacts.consent(values),
+        consent=consents.current(values, clock.now().date()),
     )

@@ -1,4 +1,4 @@
-"""Data keys, the index of contact data, consents, erasures and what must not come back."""
+"""Data keys, consents, erasures and what must not come back."""
 
 from __future__ import annotations
 
@@ -16,18 +16,6 @@ data_keys = Table(
     Column("root", Text, nullable=False, index=True, comment="name of the installation's key it is wrapped with"),
     Column("created_at", TIME, nullable=False),
     comment="One key per identity; without it whatever is sealed with it is unreadable for good",
-)
-
-contacts = Table(
-    "contacts",
-    metadata,
-    Column("origin", Text, primary_key=True),
-    Column("name", Text, primary_key=True, comment="the trait"),
-    Column("channel", Text, nullable=False),
-    Column("blind", Text, comment="blind index of the address, null when the trait was cleared"),
-    Column("at", TIME, nullable=False, comment="event time that last said so"),
-    Index(None, "blind"),
-    comment="Where addresses can be found by equality; the addresses themselves are sealed in the traits",
 )
 
 consents = Table(
