@@ -19,6 +19,7 @@ from deploy.local import temporary
 from services.profile.actions.events import absorb
 from shared.contracts import EventReceived
 from shared.database import Database
+from shared.serve import tidy_rarely
 from shared.settings import Settings
 from tests.harness import databases
 from tests.profile.samples import call
@@ -77,6 +78,7 @@ async def measure(size: int, viewers: int, batches: int, *, profile: bool) -> No
 
 
 if __name__ == "__main__":
+    tidy_rarely()
     numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
     size, viewers, batches = [*numbers, *(3000, 2000, 10)[len(numbers) :]]
     asyncio.run(measure(size, viewers, batches, profile="--profile" in sys.argv))

@@ -103,7 +103,7 @@ async def kept(db: Database, world: str) -> dict[str, Any]:
     async with db.transaction() as session:
         rows = await aggregates.of(session, [f"user_id:{world}", f"anonymous_id:{world}"])
         whole = rules.whole(((row.month, rules.read(row.data)) for row in rows), NOW, HALF_LIFE)
-    found = habits.sessions(whole.slots)
+    found = habits.sessions(whole.spans)
     return {
         "events": whole.events,
         "hours": whole.hours,
@@ -118,7 +118,7 @@ async def kept(db: Database, world: str) -> dict[str, Any]:
         },
         "interests": {tag: weight for tag, weight in whole.interests.items() if abs(weight) > 1e-9},
         "sessions": [found.count, found.seconds, found.longest],
-        "days": habits.days(whole.slots, "Asia/Shanghai"),
+        "days": habits.days(whole.spans, "Asia/Shanghai"),
     }
 
 
@@ -288,9 +288,19 @@ def test_sessions_are_those_of_the_sorted_events(seconds: list[int]) -> None:
             expected[-1].append(second)
         else:
             expected.append([second])
-    found = habits.sessions(sorted((start, *ends) for start, ends in slots.items()))
+    found = habits.sessions(sorted((start + first, start + last) for start, (first, last) in slots.items()))
     lengths = [one[-1] - one[0] for one in expected]
     assert (found.count, found.seconds, found.longest) == (len(expected), sum(lengths), max(lengths))
+
+
+@pytest.mark.parametrize(
+    "zone", ["Asia/Shanghai", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "-03:30"]
+)
+@given(seconds=st.lists(st.integers(1_740_000_000, 1_780_000_000), max_size=40))
+def test_days_are_those_of_the_calendar(zone: str, seconds: list[int]) -> None:
+    its = habits.zone(zone)
+    expected = {datetime.fromtimestamp(second, its).date() for second in seconds}
+    assert habits.days(sorted((second, second) for second in seconds), zone) == len(expected)
 
 
 async def broken_off(db: Database, one: EventReceived) -> None:

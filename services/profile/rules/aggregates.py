@@ -227,11 +227,11 @@ def _spend(month: Month, it: Happened, second: int) -> None:
 
 
 class Whole(msgspec.Struct):
-    """The sums of a viewer over his identities and months, with slots as (start of half-hour, first, last second)."""
+    """The sums of a viewer over his identities and months; `spans` are his active half-hours, rising."""
 
     events: dict[str, int]
     hours: dict[int, int]
-    slots: list[tuple[int, int, int]]
+    spans: list[habits.Span]
     devices: dict[str, int]
     sources: dict[str, int]
     kinds: dict[str, int]
@@ -244,10 +244,10 @@ class Whole(msgspec.Struct):
 def whole(parts: Iterable[tuple[int, Month]], now: datetime, half_life: float) -> Whole:
     """The sum of (month, its sums), with interests as they are now; half-life in seconds."""
     found = Whole({}, {}, [], {}, {}, {}, Video(), {}, {}, 0.0)
-    slots: dict[int, tuple[int, int]] = {}
+    slots: dict[int, dict[int, int]] = {}
     at = now.timestamp()
     for month, part in parts:
-        start, end = bounds(month)
+        _, end = bounds(month)
         for mine, its in (
             (found.events, part.events),
             (found.devices, part.devices),
@@ -258,11 +258,7 @@ def whole(parts: Iterable[tuple[int, Month]], now: datetime, half_life: float) -
                 mine[name] = mine.get(name, 0) + count
         for hour, count in part.hours.items():
             found.hours[hour] = found.hours.get(hour, 0) + count
-        for slot, packed in part.slots.items():
-            begin = start + slot * habits.GAP
-            first, last = packed >> 11, packed & 2047
-            known = slots.get(begin, (first, last))
-            slots[begin] = (min(known[0], first), max(known[1], last))
+        slots[month] = _together(slots[month], part.slots) if month in slots else part.slots
         for field in Video.__struct_fields__:
             setattr(found.video, field, getattr(found.video, field) + getattr(part.video, field))
         for code, spent in part.spent.items():
@@ -276,5 +272,19 @@ def whole(parts: Iterable[tuple[int, Month]], now: datetime, half_life: float) -
         for tag, amount in part.interests.items():
             found.interests[tag] = found.interests.get(tag, 0.0) + amount * factor
         found.rest += part.rest * factor
-    found.slots = sorted((begin, first, last) for begin, (first, last) in slots.items())
+    for month in sorted(slots):
+        start, _ = bounds(month)
+        found.spans += [
+            ((begin := start + slot * habits.GAP) + (packed >> 11), begin + (packed & 2047))
+            for slot, packed in sorted(slots[month].items())
+        ]
     return found
+
+
+def _together(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:
+    """The active half-hours of two identities in one month."""
+    both = {**one, **other}
+    for slot in one.keys() & other.keys():
+        mine, its = one[slot], other[slot]
+        both[slot] = min(mine >> 11, its >> 11) << 11 | max(mine & 2047, its & 2047)
+    return both

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
@@ -11,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 GAP = 1800
-"""Seconds without an event that end a session. Also the width of a slot: see `sessions`."""
+"""Seconds without an event that end a session. Also the width of a slot of the month: see `sessions`."""
 
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{2}):?(\d{2})")
 
@@ -29,6 +30,10 @@ _SYSTEMS = (
 _TABLETS = ("ipad", "tablet", "pad")
 _PHONES = ("iphone", "phone", "mobile", "android", "ios", "harmony")
 _SCREENS = ("tv", "bravia", "tizen", "webos")
+
+
+Span = tuple[int, int]
+"""First and last second (since 1970) of activity in a half-hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +75,48 @@ def hour(seconds: int, name: Any, default: str) -> int:
     return _hour(seconds // 900, name if isinstance(name, str) else default, default)
 
 
-def sessions(slots: Iterable[tuple[int, int, int]]) -> Sessions:
-    """Sessions out of slots (start of a half-hour, first and last second of activity in it), rising.
+def sessions(spans: Iterable[Span]) -> Sessions:
+    """Sessions out of spans, one of each active half-hour, rising.
 
-    Events of one slot are always of one session, since a slot is as wide as the gap; so the first and last second of
-    each half-hour are enough to cut sessions exactly where more than GAP passes without an event, in whatever order
-    the events came (test_sessions_are_those_of_the_sorted_events).
+    Events of one half-hour are always of one session, since it is as wide as the gap; so the first and last second of
+    each are enough to cut sessions exactly where more than GAP passes without an event, in whatever order the events
+    came (test_sessions_are_those_of_the_sorted_events).
     """
     count = seconds = longest = 0
-    begin = end = None
-    for start, first, last in slots:
-        if end is None or begin is None or start + first - end > GAP:
-            if begin is not None and end is not None:
-                seconds += end - begin
-                longest = max(longest, end - begin)
+    begin = end = -math.inf
+    for first, last in spans:
+        if first - end > GAP:
+            if count:
+                seconds += int(end - begin)
+                longest = max(longest, int(end - begin))
             count += 1
-            begin = start + first
-        end = start + last
-    if begin is not None and end is not None:
-        seconds += end - begin
-        longest = max(longest, end - begin)
+            begin = first
+        end = last
+    if count:
+        seconds += int(end - begin)
+        longest = max(longest, int(end - begin))
     return Sessions(count, seconds, longest)
+
+
+def days(spans: Sequence[Span], name: str) -> int:
+    """Days of a zone with activity in these spans, which are rising."""
+    its = zone(name) or UTC
+    if not spans:
+        return 0
+    # The offset at both ends of every UTC day of these spans: nearly always one and the same.
+    utc_days = range(spans[0][0] // 86_400, spans[-1][1] // 86_400 + 1)
+    offsets = {_offset(second, its) for day in utc_days for second in (day * 86_400, day * 86_400 + 86_399)}
+    if len(offsets) == 1 and (offset := offsets.pop()) % GAP == 0:
+        # Then a half-hour is all of one day.
+        return len({(first + offset) // 86_400 for first, _ in spans})
+    return len({(second + _offset(second, its)) // 86_400 for span in spans for second in span})
+
+
+def _offset(second: int, its: tzinfo) -> int:
+    if isinstance(its, timezone):
+        return int(its.utcoffset(None).total_seconds())
+    offset = datetime.fromtimestamp(second, its).utcoffset()
+    return int(offset.total_seconds()) if offset is not None else 0
 
 
 def device(context: Mapping[str, Any]) -> str | None:
@@ -128,13 +154,3 @@ def _device(kind: str, system: str, platform: str, agent: str) -> str | None:
     else:
         form = "other"
     return f"{form}/{os}"
-
-
-def days(slots: Iterable[tuple[int, int, int]], name: str) -> int:
-    """Days of a zone with activity in these slots."""
-    its = zone(name) or UTC
-    found = set()
-    for start, first, last in slots:
-        found.add(datetime.fromtimestamp(start + first, its).date())
-        found.add(datetime.fromtimestamp(start + last, its).date())
-    return len(found)

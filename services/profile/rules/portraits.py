@@ -44,10 +44,10 @@ def habitual(whole: Whole, zone: str) -> Habits:
     hours = [[0] * 24 for _ in range(7)]
     for hour, count in whole.hours.items():
         hours[hour // 24][hour % 24] = count
-    found = habits.sessions(whole.slots)
+    found = habits.sessions(whole.spans)
     return Habits(
         hours=hours,
-        active_days=habits.days(whole.slots, zone),
+        active_days=habits.days(whole.spans, zone),
         sessions=Sessions(
             count=found.count,
             total_seconds=found.seconds,
