@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
+from services.profile.actions import plan
 from services.profile.listeners import ANSWERS, LISTENERS, SNAPSHOTS
 from services.profile.routes import ROUTERS
+from services.profile.steps import JOBS, STEPS
 from services.profile.tables import metadata
 from services.profile.timers import TIMERS
 from shared.app import Service, create_app
@@ -20,6 +22,9 @@ SERVICE = Service(
     timers=TIMERS,
     answers=ANSWERS,
     snapshots=SNAPSHOTS,
+    steps=STEPS,
+    jobs=JOBS,
+    changed=plan.changed,
 )
 
 

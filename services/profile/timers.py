@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from services.profile.actions import search
+from services.profile.actions import event_types, refused, search
 from shared.clock import Every
 
-TIMERS = (Every(1.0, search.refresh, "search"),)
+TIMERS = (
+    Every(600.0, refused.forget, "refused events"),
+    Every(3600.0, event_types.forget, "violations"),
+    Every(1.0, search.refresh, "search"),
+)

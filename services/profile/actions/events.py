@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import keys, registry
+from services.profile.actions import intake, keys, registry
 from services.profile.actions.stages import STAGES, Recorded
 from services.profile.actions.telling import told
 from services.profile.rules import events as event_rules
@@ -38,13 +38,14 @@ class Contended(Exception):
     outage = True
 
 
-async def absorb(session: AsyncSession, items: list[EventReceived]) -> None:
+async def absorb(session: AsyncSession, items: list[EventReceived], *, late: datetime | None = None) -> None:
     """Record a batch of tracking calls, each message once, and tell what became of them.
 
     Every event is written with its immutable origin and its profile. Raises Malformed for a call without an identity
-    or a name (the reader then finds the culprit), Contended when others were faster five times.
+    or a name (the reader then finds the culprit), Contended when others were faster five times. `late` is when they
+    are taken in, where that is not on arrival.
     """
-    batch = _once(map(event_rules.read, items))
+    batch = await intake.admit(session, _once(map(event_rules.read, items)))
     months = await events.open_months(session, {events.month(call.time) for call in batch})
     if repeated := await events.elsewhere(session, ((call.message_id, call.time) for call in batch), months):
         batch = [call for call in batch if call.message_id not in repeated]
@@ -63,7 +64,7 @@ async def absorb(session: AsyncSession, items: list[EventReceived]) -> None:
         await stage(session, fresh)
     for call, owner in fresh:
         if call.event is not None:
-            tell(session, event_rules.recorded(call, call.event, owner))
+            tell(session, event_rules.recorded(call, call.event, owner, late=late))
 
 
 async def _settle(session: AsyncSession, batch: list[Call]) -> tuple[list[Call], Plan]:

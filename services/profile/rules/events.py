@@ -100,8 +100,11 @@ def is_history(time: datetime, received_at: datetime) -> bool:
     return received_at - time > HISTORY
 
 
-def recorded(call: Call, event: str, profile_id: int) -> EventRecorded:
-    """The fact of a recorded event, without the contact data in its properties."""
+def recorded(call: Call, event: str, profile_id: int, *, late: datetime | None = None) -> EventRecorded:
+    """The fact of a recorded event, without the contact data in its properties.
+
+    `late` is when it was taken in, where that is not on arrival: after a replay it is history that counts from there.
+    """
     received_at = call.item.received_at
     return EventRecorded(
         event_id=call.message_id,
@@ -110,6 +113,6 @@ def recorded(call: Call, event: str, profile_id: int) -> EventRecorded:
         event=event,
         time=call.time,
         received_at=received_at,
-        history=is_history(call.time, received_at),
+        history=is_history(call.time, late or received_at),
         properties=contacts.scrubbed(call.properties),
     )

@@ -3,6 +3,7 @@
 from services.profile.tables import privacy as privacy
 from services.profile.tables.aggregates import aggregates, items
 from services.profile.tables.base import metadata
+from services.profile.tables.collection import event_plan, event_types, event_violations, refused_events, touches
 from services.profile.tables.events import event_ids, events
 from services.profile.tables.exports import exports
 from services.profile.tables.identities import identities, profiles
@@ -16,6 +17,9 @@ __all__ = [
     "activity",
     "aggregates",
     "event_ids",
+    "event_plan",
+    "event_types",
+    "event_violations",
     "events",
     "exports",
     "followers",
@@ -30,11 +34,13 @@ __all__ = [
     "quality_counts",
     "quality_notes",
     "quality_snapshots",
+    "refused_events",
     "refused_traits",
     "search",
     "tagged",
     "tags",
     "touched",
+    "touches",
     "trait_definitions",
     "trait_sources",
 ]

@@ -1,0 +1,41 @@
+"""Door: refused events over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
+
+from services.profile.actions import refused
+from services.profile.schemas.collection import RefusedEvent, Replay, ReplayBegun
+from shared.app import allow
+from shared.caller import CallerDep
+from shared.database import Session
+from shared.pages import Page, PageDep
+
+router = APIRouter(prefix="/v1/refused-events", tags=["collection"])
+
+NO_NUL = "^[^\x00]*$"
+
+
+@router.get("", dependencies=[allow("profile:read")])
+async def page(
+    session: Session,
+    asked: PageDep,
+    caller: CallerDep,
+    event: Annotated[str | None, Query(description="Only events of this name", pattern=NO_NUL)] = None,
+    source: Annotated[str | None, Query(description="Only of this write key (its id)", pattern=NO_NUL)] = None,
+    after: Annotated[AwareDatetime | None, Query(description="Refused at this time or later")] = None,
+    before: Annotated[AwareDatetime | None, Query(description="Refused before this time")] = None,
+) -> Page[RefusedEvent]:
+    """Events that the tracking plan refused within seven days, the newest first: what, and why."""
+    return await refused.page(
+        session, asked, event=event, source=source, after=after, before=before, unmasked=caller.role == "admin"
+    )
+
+
+@router.post("/replay", status_code=202, dependencies=[allow("profile:write")])
+async def replay(session: Session, wanted: Replay) -> ReplayBegun:
+    """Take refused events in again, after their type was mended. They keep their times, and are recorded once."""
+    return await refused.replay(session, wanted)
