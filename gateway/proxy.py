@@ -13,11 +13,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from gateway import audit
 from gateway.edge.door import EdgeRoute
+from gateway.rules import audit as rules
 from gateway.signin import CALLER, NeedsSecretKey
 from shared import caller as callers
 from shared import telemetry
 from shared.app import anyone
+from shared.audit import HEADER as NOTE
+from shared.audit import REASON
 from shared.contracts import PATHS, SERVICES
 from shared.errors import NotFound, Problem
 
@@ -46,8 +50,8 @@ _HOP = frozenset(
 _OURS = frozenset((b"host", b"authorization", b"cookie", b"traceparent", callers.HEADER.encode()))
 """Request headers that end here: who is calling is told by our own signature."""
 
-_THEIRS = frozenset((b"date", b"server", b"x-trace-id"))
-"""Response headers that this process writes itself."""
+_THEIRS = frozenset((b"date", b"server", b"x-trace-id", NOTE.encode()))
+"""Response headers that this process writes itself, and the one that is for it."""
 
 
 OWNERS = {prefix: name for name, prefixes in PATHS.items() for prefix in prefixes} | {
@@ -105,10 +109,25 @@ async def forward(request: Request) -> Response:
     if service is None or not {".", ".."}.isdisjoint(path.split("/")):
         # The client would resolve dots, and with them leave the prefix that was checked.
         raise NotFound(f"nobody owns {path}")
-    return await _streamed(request, house.memory.urls[service], callers.sign(house.caller_key, caller), house.memory)
+    signature = callers.sign(house.caller_key, caller)
+    answer = await _streamed(request, house.memory.urls[service], signature, house.memory)
+    if answer.note:
+        await _written_down(request, answer, caller)
+    return answer
 
 
-async def _streamed(request: Request, address: str, signature: str, memory: Memory) -> Response:
+async def _written_down(request: Request, answer: _Answer, caller: callers.Caller) -> None:
+    """Put what the service says it did or showed into the audit log; else the caller does not see the answer."""
+    try:
+        action, objects = rules.read(answer.note)
+        async with request.app.state.house.db.transaction() as session:
+            await audit.write(session, caller, action, objects, reason=request.headers.get(REASON, ""))
+    except BaseException:
+        await answer.answer.aclose()
+        raise
+
+
+async def _streamed(request: Request, address: str, signature: str, memory: Memory) -> _Answer:
     body = _Body(request)
     target = httpx.URL(address).copy_with(
         raw_path=request.scope["raw_path"] + (b"?" + query if (query := request.scope["query_string"]) else b"")
@@ -188,6 +207,7 @@ class _Answer(Response):
         self.status_code = answer.status_code
         self.background = None
         self.answer = answer
+        self.note: str = answer.headers.get(NOTE, "")
         dropped = _HOP | _THEIRS | _named(answer.headers.get("connection"))
         self.raw_headers = [(name.lower(), value) for name, value in answer.headers.raw if name.lower() not in dropped]
 

@@ -12,7 +12,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gateway.tables import keys, readers
+from gateway.rules.audit import BEGINNING
+from gateway.tables import audit, keys, readers
 
 _KEY_COLUMNS = tuple(column for column in keys.c if column.name != "digest")
 
@@ -90,3 +91,37 @@ async def put_readers(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) 
 async def reader_positions(session: AsyncSession) -> Sequence[RowMapping]:
     """How far every reader is."""
     return (await session.execute(select(readers))).mappings().all()
+
+
+async def end_of_audit(session: AsyncSession) -> tuple[int, bytes]:
+    """Number and proof of the last line of the audit log; nobody else adds one until the commit."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("gateway.audit", 0))))
+    row = (await session.execute(select(audit.c.id, audit.c.hash).order_by(audit.c.id.desc()).limit(1))).first()
+    return (row.id, row.hash) if row is not None else (0, BEGINNING)
+
+
+async def add_audit(session: AsyncSession, values: Mapping[str, Any]) -> None:
+    """Add a line to the audit log."""
+    await session.execute(insert(audit).values(**values))
+
+
+async def audit_after(session: AsyncSession, after: int, *, limit: int) -> Sequence[RowMapping]:
+    """Lines of the audit log in order."""
+    query = select(audit).where(audit.c.id > after).order_by(audit.c.id).limit(limit)
+    return (await session.execute(query)).mappings().all()
+
+
+async def audit_page(
+    session: AsyncSession, *, before: int | None, limit: int, action: str | None, actor: str | None, about: str | None
+) -> Sequence[RowMapping]:
+    """Lines of the audit log, the last first."""
+    query = select(audit).order_by(audit.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(audit.c.id < before)
+    if action is not None:
+        query = query.where(audit.c.action == action)
+    if actor is not None:
+        query = query.where(audit.c.actor == actor)
+    if about is not None:
+        query = query.where(audit.c.objects.op("@>")(cast([about], ARRAY(Text))))
+    return (await session.execute(query)).mappings().all()

@@ -8,6 +8,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Float,
+    Index,
     LargeBinary,
     MetaData,
     SmallInteger,
@@ -48,4 +49,19 @@ readers = Table(
     Column("sequence", BigInteger, nullable=False),
     Column("at", TIME, nullable=False),
     comment="How far each service has read each stream, as it reported; the trimmer purges behind the slowest",
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", TIME, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("objects", ARRAY(Text), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Index("audit_objects", "objects", postgresql_using="gin"),
+    comment="Who saw or did what; each line carries a proof over itself and the one before",
 )
