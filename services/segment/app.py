@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from services.segment.actions import judging, segments, snapshots
+from services.segment.answers import ANSWERS
 from services.segment.listeners import LISTENERS
 from services.segment.routes import router
 from services.segment.settings import Settings
@@ -36,6 +37,7 @@ SERVICE = Service(
     listeners=LISTENERS,
     timers=TIMERS,
     snapshots=(Offers(SegmentDefined, segments.defined), Offers(SegmentChanged, snapshots.changed)),
+    answers=ANSWERS,
     jobs=JOBS,
     settings=Settings,
     memory=remember,

@@ -78,6 +78,24 @@ events = Table(
     comment="What viewers did: the copy that rules are judged by",
 )
 
+homes = Table(
+    "homes",
+    metadata,
+    Column("origin", Text, primary_key=True),
+    Column("profile_id", BigInteger, nullable=False),
+    Column("move", BigInteger, nullable=False),
+    comment="Where each origin is since its last merge or split; origins that never moved are not here",
+)
+
+redirects = Table(
+    "redirects",
+    metadata,
+    Column("profile_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("into_id", BigInteger, nullable=False),
+    Column("move", BigInteger, nullable=False),
+    comment="Viewers that became part of another one and were not told since",
+)
+
 members = Table(
     "members",
     metadata,

@@ -65,10 +65,11 @@ async def settle(
     for one in [program] if program else now.programs:
         for piece in pairs.of(one.segments).pieces(PAIRS):
             changes += await members.settle(session, one.text, piece, as_of)
-    await _tell(session, now, changes, as_of)
+    await tell_changes(session, now, changes, as_of)
 
 
-async def _tell(session: AsyncSession, now: Book, changes: list[Change], as_of: datetime) -> None:
+async def tell_changes(session: AsyncSession, now: Book, changes: list[Change], as_of: datetime) -> None:
+    """Tell who entered and left, and count."""
     groups: dict[tuple[int, int, str], tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
     sizes: dict[int, int] = defaultdict(int)
     for change in changes:

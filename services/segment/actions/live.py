@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segment.actions import judging
 from services.segment.rules import book as books
 from services.segment.rules.book import Book
-from services.segment.store import definitions, viewers
+from services.segment.store import definitions, moves, viewers
 from services.segment.store.members import Pairs
 from shared import clock
 from shared.contracts import EventRecorded, ProfileUpdated
@@ -22,7 +23,7 @@ async def absorb_events(session: AsyncSession, items: list[EventRecorded]) -> No
     appeared, _ = await _lock(session, ids)
     now = await judging.book(session)
     await _fill_first(session, now, [one for one in ids if one not in appeared])
-    fresh = await viewers.record(session, items)
+    fresh = await viewers.record(session, items, correct=catching_up(session))
     news: dict[int, set[int]] = {}
     old: dict[int, set[int]] = {}
     for item in items:
@@ -41,15 +42,24 @@ async def absorb_events(session: AsyncSession, items: list[EventRecorded]) -> No
 
 
 async def absorb_profiles(session: AsyncSession, items: list[ProfileUpdated]) -> None:
-    """Take over what profile tells about viewers, and judge those whose traits became others."""
+    """Take over what profile tells about viewers, and judge those whose traits became others.
+
+    What a merge or a split made different is no news of the viewer's, so it is judged by itself, with that cause.
+    """
+    for cause, run in groupby(items, key=lambda item: item.cause):
+        await _absorb_profiles(session, list(run), "fill" if catching_up(session) else cause)
+
+
+async def _absorb_profiles(session: AsyncSession, items: list[ProfileUpdated], cause: str) -> None:
     latest = {item.profile_id: item for item in sorted(items, key=lambda item: item.version)}
     ids = sorted(latest)
     appeared, before = await _lock(session, ids)
+    if appeared:
+        await moves.return_(session, appeared)
     now = await judging.book(session)
     await _fill_first(session, now, [one for one in ids if one not in appeared])
     await viewers.update(session, list(latest.values()))
     pairs = Pairs()
-    cause = "fill" if catching_up(session) else "rule"
     for profile_id, item in latest.items():
         version, traits = before[profile_id]
         if version >= item.version:

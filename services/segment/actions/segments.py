@@ -24,7 +24,7 @@ from services.segment.store import definitions, members, viewers
 from services.segment.store.definitions import Wording
 from services.segment.store.rows import AnyRow
 from shared import clock, jobs, pages
-from shared.contracts import Fact, SegmentDefined
+from shared.contracts import Fact, Membership, MembershipsAnswered, MembershipsAsked, SegmentDefined
 from shared.errors import Conflict, Invalid, NotFound, Unavailable
 from shared.outbox import tell
 from shared.pages import Page, PageAsked
@@ -110,6 +110,14 @@ async def member_page(session: AsyncSession, key: str, asked: PageAsked) -> Page
     shown = rows[: asked.limit]
     following = pages.encode({"profile_id": shown[-1].profile_id}) if len(rows) > len(shown) else None
     return Page(items=[MemberOutput.model_validate(one) for one in shown], next=following)
+
+
+async def of_viewer(session: AsyncSession, asked: MembershipsAsked) -> MembershipsAnswered:
+    """The segments a viewer is in."""
+    rows = await members.of_viewer(session, asked.profile_id)
+    return MembershipsAnswered(
+        segments=[Membership(key=row.key, name=row.name, since=row.since, cause=row.cause) for row in rows]
+    )
 
 
 async def preview(session: AsyncSession, rule: Rule, as_of: datetime | None) -> PreviewOutput:

@@ -164,3 +164,14 @@ async def clear(session: AsyncSession, segment_id: int, limit: int) -> tuple[int
         )
         gone.append(len(done.all()))
     return gone[0], max(gone) == limit
+
+
+async def of_viewer(session: AsyncSession, profile_id: int) -> Sequence[AnyRow]:
+    """Segments a viewer is in, by key: key, name, since, cause."""
+    query = (
+        select(segments.c.key, segments.c.name, members.c.since, members.c.cause)
+        .join(members, members.c.segment_id == segments.c.id)
+        .where(members.c.profile_id == profile_id, ~segments.c.archived)
+        .order_by(segments.c.key)
+    )
+    return (await session.execute(query)).all()

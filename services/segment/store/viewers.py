@@ -87,14 +87,18 @@ async def update(session: AsyncSession, profiles: Sequence[ProfileUpdated]) -> N
     )
 
 
-async def record(session: AsyncSession, events: Sequence[EventRecorded]) -> set[str]:
-    """Keep these events; the answer is the ids of those that were not here yet."""
+async def record(session: AsyncSession, events: Sequence[EventRecorded], *, correct: bool = False) -> set[str]:
+    """Keep these events; the answer is the ids of those that were not here yet.
+
+    With `correct` they are the present state: those that are here get the viewer they have now, and are answered too.
+    """
+    known = "UPDATE SET profile_id = excluded.profile_id" if correct else "NOTHING"
     statement = text(
         "INSERT INTO events (event_id, profile_id, event, time, history, origin, properties)"
         " SELECT event_id, profile_id, event, time, history, origin, properties::jsonb"
         " FROM unnest(:event_ids, :profile_ids, :events, :times, :history, :origins, :properties)"
         " AS n(event_id, profile_id, event, time, history, origin, properties)"
-        " ON CONFLICT (event_id) DO NOTHING RETURNING event_id"
+        " ON CONFLICT (event_id) DO NOTHING RETURNING event_id".replace("NOTHING", known)
     ).bindparams(
         bindparam("event_ids", type_=ARRAY(Text)),
         bindparam("profile_ids", type_=ARRAY(BigInteger)),

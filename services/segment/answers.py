@@ -1,0 +1,9 @@
+"""Door for questions: what segment answers."""
+
+from __future__ import annotations
+
+from services.segment.actions import segments
+from shared.answers import Answers
+from shared.contracts import MembershipsAsked
+
+ANSWERS = (Answers(MembershipsAsked, segments.of_viewer),)
