@@ -69,12 +69,12 @@ def one_by_one(claims: Sequence[tuple[int, Claimed]]) -> tuple[dict[str, int], d
     """The rule in its plainest form: who belongs to which group, and whose each event is."""
     group: dict[str, int] = {}
     has_user: set[int] = set()
-    owner: dict[str, int] = {}
-    for number, (user, visitor, _) in claims:
+    owner: dict[str, str] = {}
+    for number, (user, visitor, alias) in claims:
         if str(number) in owner:
             continue
         if user is None:
-            mine = group.setdefault(str(visitor), len(set(group.values())) + 1)
+            mine = group.setdefault(str(visitor), max(group.values(), default=0) + 1)
         elif user in group:
             mine = group[user]
         elif visitor in group and group[visitor] not in has_user:
@@ -85,9 +85,13 @@ def one_by_one(claims: Sequence[tuple[int, Claimed]]) -> tuple[dict[str, int], d
             group[user] = mine
             has_user.add(mine)
         if visitor is not None:
-            group.setdefault(visitor, mine)
-        owner[str(number)] = mine
-    return group, owner
+            other = group.setdefault(visitor, mine)
+            if alias and other != mine and other not in has_user:
+                # An alias says that the visitor is this user: whoever he was before is the user too.
+                for key in [key for key, its in group.items() if its == other]:
+                    group[key] = mine
+        owner[str(number)] = str(user or visitor)
+    return group, {number: group[origin] for number, origin in owner.items()}
 
 
 def shape(mapping: dict[str, int]) -> frozenset[frozenset[str]]:

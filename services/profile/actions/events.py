@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import intake, keys, registry
+from services.profile.actions import intake, keys, links, registry
 from services.profile.actions.stages import STAGES, Recorded
 from services.profile.actions.telling import told
 from services.profile.rules import events as event_rules
@@ -16,26 +16,13 @@ from services.profile.rules import identities as identity_rules
 from services.profile.rules import sources
 from services.profile.rules import traits as trait_rules
 from services.profile.rules.events import Call
-from services.profile.rules.identities import USER, Plan
 from services.profile.store import events, identities, tags
 from services.profile.store.identities import Seen
 from shared import clock
 from shared.contracts import EventReceived, IdentityLinked
 from shared.outbox import tell
 
-ATTEMPTS = 5
-
 _encoder = msgspec.json.Encoder()
-
-
-class _Overtaken(Exception):
-    """Somebody else linked one of these identities between our look and our write."""
-
-
-class Contended(Exception):
-    """These identities were taken by others again and again; nothing is wrong with the events, try later."""
-
-    outage = True
 
 
 async def absorb(session: AsyncSession, items: list[EventReceived], *, late: datetime | None = None) -> None:
@@ -45,66 +32,27 @@ async def absorb(session: AsyncSession, items: list[EventReceived], *, late: dat
     or a name (the reader then finds the culprit), Contended when others were faster five times. `late` is when they
     are taken in, where that is not on arrival.
     """
-    batch = await intake.admit(session, _once(map(event_rules.read, items)))
+    blind = links.blinder(session)
+    batch = await intake.admit(session, _once(event_rules.read(item, blind) for item in items))
     months = await events.open_months(session, {events.month(call.time) for call in batch})
     if repeated := await events.elsewhere(session, ((call.message_id, call.time) for call in batch), months):
         batch = [call for call in batch if call.message_id not in repeated]
-    batch, plan = await _settle(session, batch)
+    batch, plan = await links.settle(session, batch)
     batch = await keys.seal_calls(session, batch)
     repeats = await events.record(session, [_line(call, owner) for call, owner in zip(batch, plan.owners, strict=True)])
     pairs = enumerate(zip(batch, plan.owners, strict=True))
     fresh = [Recorded(call, owner) for n, (call, owner) in pairs if n not in repeats]
     if fresh:
         await identities.count(session, _seen(call for call, _ in fresh))
-    for origin, profile_id in plan.linked.items():
+    for origin, profile_id in plan.known_by.items():
         namespace, value = identity_rules.parts(origin)
         tell(session, IdentityLinked(profile_id=profile_id, namespace=namespace, value=value))
-    await _update(session, fresh, plan.created)
+    await _update(session, fresh, plan.untold)
     for stage in STAGES if fresh else ():
         await stage(session, fresh)
     for call, owner in fresh:
         if call.event is not None:
             tell(session, event_rules.recorded(call, call.event, owner, late=late))
-
-
-async def _settle(session: AsyncSession, batch: list[Call]) -> tuple[list[Call], Plan]:
-    """The calls and the profile of each, with every identity they name linked and locked.
-
-    Known identities are locked in order and new ones inserted in order, so two processes that meet wait for each other
-    instead of deciding twice (test_two_processes_meet). Who was overtaken looks again.
-    """
-    for _ in range(ATTEMPTS):
-        named = sorted({key for call in batch for key in call.claim.keys})
-        known = await identities.lock(session, named)
-        if len(known) == len(named):
-            return batch, identity_rules.resolve([call.claim for call in batch], known, set())
-        # A message sent again with other ids must not link those; only strangers are looked up, which keeps it cheap.
-        strangers = [call for call in batch if any(key not in known for key in call.claim.keys)]
-        repeated = await events.recorded(session, map(_key, strangers))
-        batch = [call for call in batch if _key(call) not in repeated]
-        try:
-            async with session.begin_nested():
-                return batch, await _link(session, batch, known)
-        except _Overtaken:
-            continue
-    raise Contended(f"identities of {len(batch)} events")
-
-
-async def _link(session: AsyncSession, batch: Sequence[Call], known: Mapping[str, int]) -> Plan:
-    """Resolve, make the profiles that are missing and link the new identities; raises _Overtaken."""
-    claims = [call.claim for call in batch]
-    candidates = identity_rules.candidates(claims, known)
-    users = await identities.holding(session, candidates, USER) if candidates else {}
-    plan = identity_rules.resolve(claims, known, set(users))
-    if plan.fresh:
-        plan = plan.settled(await identities.create(session, plan.fresh, clock.now()))
-    if await identities.link(session, plan.linked, _first_times(batch)) < len(plan.linked):
-        raise _Overtaken
-    if plan.joined:
-        await identities.lock_profiles(session, plan.joined)
-        if any(count > 1 for count in (await identities.holding(session, plan.joined, USER)).values()):
-            raise _Overtaken
-    return plan
 
 
 async def _update(session: AsyncSession, fresh: Iterable[Recorded], created: Iterable[int]) -> None:
@@ -173,15 +121,6 @@ def _line(call: Call, owner: int) -> events.Line:
         properties=_encoder.encode(call.properties).decode(),
         context=_encoder.encode(event_rules.context(call.item)).decode(),
     )
-
-
-def _first_times(batch: Iterable[Call]) -> dict[str, datetime]:
-    """Earliest event time each identity is named at."""
-    first: dict[str, datetime] = {}
-    for call in batch:
-        for key in call.claim.keys:
-            first[key] = min(first.get(key, call.time), call.time)
-    return first
 
 
 def _seen(calls: Iterable[Call]) -> list[Seen]:

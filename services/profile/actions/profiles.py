@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import keys
-from services.profile.rules import consents, contacts
+from services.profile.actions import keys, links
+from services.profile.rules import consents, contacts, namespaces
 from services.profile.rules import events as event_rules
 from services.profile.rules import identities as rules
 from services.profile.rules import traits as trait_rules
+from services.profile.rules.namespaces import Blind
 from services.profile.schemas.profiles import Identity, Profile, TimelineEvent
-from services.profile.store import events, identities
+from services.profile.store import events, identities, merges
 from services.profile.store.identities import Held
 from shared import clock, pages
 from shared.contracts import ResolveAnswered, ResolveAsked
@@ -40,23 +41,29 @@ class UnknownProfile(NotFound):
 
 
 async def resolve(session: AsyncSession, asked: ResolveAsked) -> ResolveAnswered:
-    """The profiles of those refs that are known."""
-    refs = {ref: rules.reference(ref) for ref in asked.refs}
+    """The profiles of those refs that are known; who became part of another one is found as that."""
+    blind = links.blinder(session)
+    refs = {ref: reference(ref, blind) for ref in asked.refs}
     owners = await identities.owners(session, [origin for origin in refs.values() if isinstance(origin, str)])
-    ids = await identities.versions(session, [one for one in refs.values() if isinstance(one, int)])
-    found = {ref: owners.get(one) if isinstance(one, str) else one for ref, one in refs.items()}
-    return ResolveAnswered(
-        profile_ids={
-            ref: profile_id
-            for ref, profile_id in found.items()
-            if profile_id is not None and (isinstance(refs[ref], str) or profile_id in ids)
-        }
-    )
+    numbers = {one for one in refs.values() if isinstance(one, int)}
+    homes = {one: one for one in (await identities.versions(session, numbers) if numbers else ())}
+    if gone := numbers - homes.keys():
+        homes |= await merges.redirected(session, gone)
+    found = {ref: owners.get(one) if isinstance(one, str) else homes.get(one or 0) for ref, one in refs.items()}
+    return ResolveAnswered(profile_ids={ref: profile_id for ref, profile_id in found.items() if profile_id is not None})
+
+
+def reference(ref: str, blind: Blind) -> int | str | None:
+    """A ref as profile id or origin, contact ids by their blind index; None when it is neither."""
+    found = rules.reference(ref)
+    if isinstance(found, str) and namespaces.is_contact(found):
+        return namespaces.contact(blind, *rules.parts(found))
+    return found
 
 
 async def by_ref(session: AsyncSession, ref: str, *, unmasked: bool) -> Profile:
     """One profile. Raises UnknownProfile."""
-    profile_id = await _id(session, ref)
+    profile_id = await found(session, ref)
     return (await shown(session, await identities.versions(session, [profile_id]), unmasked=unmasked))[0]
 
 
@@ -71,7 +78,7 @@ async def timeline(
     unmasked: bool,
 ) -> Page[TimelineEvent]:
     """What a viewer did at `after` ≤ time < `before`, the newest first. Raises UnknownProfile."""
-    profile_id = await _id(session, ref)
+    profile_id = await found(session, ref)
     place = _place(asked)
     rows = await events.timeline(
         session,
@@ -128,13 +135,14 @@ def _utc(time: datetime | None, field: str) -> datetime | None:
         raise Invalid("no such instant in UTC", field=field) from error
 
 
-async def _id(session: AsyncSession, ref: str) -> int:
+async def found(session: AsyncSession, ref: str, *, field: str | None = None) -> int:
+    """The profile a ref leads to. Raises UnknownProfile."""
     if rules.reference(ref) is None:
-        raise UnknownProfile(f"{ref!r} is not a ref: {REFS}")
-    found = (await resolve(session, ResolveAsked(refs=[ref]))).profile_ids
-    if ref not in found:
-        raise UnknownProfile(f"nobody is known as {ref!r}; {REFS}")
-    return found[ref]
+        raise UnknownProfile(f"{ref!r} is not a ref: {REFS}", field=field)
+    resolved = (await resolve(session, ResolveAsked(refs=[ref]))).profile_ids
+    if ref not in resolved:
+        raise UnknownProfile(f"nobody is known as {ref!r}; {REFS}", field=field)
+    return resolved[ref]
 
 
 async def shown(session: AsyncSession, versions: Mapping[int, int], *, unmasked: bool) -> list[Profile]:
@@ -161,6 +169,7 @@ def _profile(profile_id: int, version: int, held: list[Held], *, unmasked: bool)
                 last_seen=one.last_seen,
             )
             for one in held
+            if not namespaces.is_contact(one.origin)
         ],
         traits=seen if unmasked else contacts.masked(seen),
         since={name: traits[name].since for name in seen},
@@ -170,3 +179,13 @@ def _profile(profile_id: int, version: int, held: list[Held], *, unmasked: bool)
         last_seen=max(one.last_seen for one in held),
         events=sum(one.events for one in held),
     )
+
+
+def exposed(shown: Iterable[Profile]) -> list[str]:
+    """Those whose contact data stands readable in this answer, for the audit log."""
+    return [f"profile:{one.profile_id}" for one in shown if contacts.masked(one.traits) != one.traits]
+
+
+def discloses(shown: Iterable[TimelineEvent]) -> bool:
+    """Whether contact data, or what he wrote, stands readable in these events."""
+    return any(contacts.masked(part) != part for one in shown for part in (one.properties, one.context))

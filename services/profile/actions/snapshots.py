@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.actions import telling
-from services.profile.rules import contacts
+from services.profile.rules import contacts, namespaces
 from services.profile.rules import identities as identity_rules
 from services.profile.rules.events import is_history
 from services.profile.store import events, identities
@@ -35,9 +35,10 @@ async def links(session: AsyncSession, after: str | None, limit: int) -> tuple[l
     """Identities by origin; the cursor is the last origin."""
     rows = await identities.page(session, after=after or "", limit=limit)
     facts = []
-    for origin, profile_id in rows:
-        namespace, value = identity_rules.parts(origin)
-        facts.append(IdentityLinked(profile_id=profile_id, namespace=namespace, value=value))
+    for origin, profile_id, move in rows:
+        if not namespaces.is_contact(origin):
+            namespace, value = identity_rules.parts(origin)
+            facts.append(IdentityLinked(profile_id=profile_id, namespace=namespace, value=value, move=move))
     return facts, rows[-1][0] if len(rows) == limit else None
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from services.profile.rules import consents, contacts
+from services.profile.rules import consents, contacts, namespaces
 from services.profile.rules.identities import ANONYMOUS, USER, Claim, origin
+from services.profile.rules.namespaces import Blind
 from services.profile.rules.operations import Operation
 from shared.contracts import EventReceived, EventRecorded
 
@@ -33,14 +34,14 @@ class Call(NamedTuple):
     item: EventReceived
 
 
-def read(item: EventReceived) -> Call:
-    """The meaning of a call. Raises Malformed when it can never be recorded."""
+def read(item: EventReceived, blind: Blind | None = None) -> Call:
+    """The meaning of a call; without `blind` contact data is not taken for an id. Raises Malformed when it has none."""
     return Call(
-        item.message_id, item.time.astimezone(UTC), claim(item), name(item), properties(item), traits(item), item
+        item.message_id, item.time.astimezone(UTC), claim(item, blind), name(item), properties(item), traits(item), item
     )
 
 
-def claim(item: EventReceived) -> Claim:
+def claim(item: EventReceived, blind: Blind | None = None) -> Claim:
     """The identities a call speaks of. `alias` says that its `previous_id`, an anonymous id, is this user.
 
     Raises Malformed when there is none.
@@ -51,9 +52,10 @@ def claim(item: EventReceived) -> Claim:
         if user is None or not item.previous_id:
             raise Malformed("an alias needs previous_id and user_id")
         others.insert(0, origin(ANONYMOUS, item.previous_id))
+    others += namespaces.further(item, blind)
     if user is None and not others:
-        raise Malformed("neither user_id nor anonymous_id")
-    return Claim(user, tuple(others))
+        raise Malformed("neither user_id nor anonymous_id, nor any other id")
+    return Claim(user, tuple(others), item.type in ("identify", "alias"))
 
 
 def name(item: EventReceived) -> str | None:

@@ -102,16 +102,6 @@ def _is_any(origins: Sequence[str]) -> Any:
     return identities.c.origin == func.any(bindparam(None, list(origins), type_=ARRAY(Text)))
 
 
-async def holding(session: AsyncSession, profile_ids: Iterable[int], namespace: str) -> dict[int, int]:
-    """Number of ids in this namespace of each of these profiles that has one."""
-    statement = (
-        select(identities.c.profile_id, func.count())
-        .where(_belongs_to(profile_ids), identities.c.origin.startswith(f"{namespace}:", autoescape=True))
-        .group_by(identities.c.profile_id)
-    )
-    return _pairs(await session.execute(statement))
-
-
 def _belongs_to(profile_ids: Iterable[int]) -> Any:
     return identities.c.profile_id == func.any(bindparam(None, sorted(profile_ids), type_=ARRAY(BigInteger)))
 
@@ -179,7 +169,8 @@ async def bump(session: AsyncSession, profile_ids: Iterable[int]) -> dict[int, i
 async def of(session: AsyncSession, profile_ids: Iterable[int]) -> dict[int, list[Held]]:
     """Identities of these profiles with all they said, the user's first (at equal times his trait wins)."""
     wanted = sorted(profile_ids)
-    rows = await session.execute(select(identities).where(_belongs_to(wanted)).order_by(identities.c.origin.desc()))
+    columns = (identities.c[name] for name in Held._fields)
+    rows = await session.execute(select(*columns).where(_belongs_to(wanted)).order_by(identities.c.origin.desc()))
     found: dict[int, list[Held]] = {profile_id: [] for profile_id in wanted}
     for row in rows:
         found[row.profile_id].append(Held(*row))
@@ -214,12 +205,12 @@ async def oldest(session: AsyncSession, *, after: int, limit: int) -> dict[int, 
     return _pairs(rows)
 
 
-async def page(session: AsyncSession, *, after: str, limit: int) -> list[tuple[str, int]]:
-    """Origins and their profiles, by origin."""
+async def page(session: AsyncSession, *, after: str, limit: int) -> list[tuple[str, int, int]]:
+    """Origins, their profiles and the move that brought them there, by origin."""
     rows = await session.execute(
-        select(identities.c.origin, identities.c.profile_id)
+        select(identities.c.origin, identities.c.profile_id, identities.c.move)
         .where(identities.c.origin > after)
         .order_by(identities.c.origin)
         .limit(limit)
     )
-    return [(origin, profile_id) for origin, profile_id in rows]
+    return [(row.origin, row.profile_id, row.move) for row in rows]

@@ -1,6 +1,5 @@
 """Tables of profile, one file per noun."""
 
-from services.profile.tables import privacy as privacy
 from services.profile.tables.aggregates import aggregates, items
 from services.profile.tables.base import metadata
 from services.profile.tables.collection import event_plan, event_types, event_violations, refused_events, touches
@@ -8,6 +7,8 @@ from services.profile.tables.events import event_ids, events
 from services.profile.tables.exports import exports
 from services.profile.tables.identities import identities, profiles
 from services.profile.tables.imports import import_errors, import_lines, imports
+from services.profile.tables.links import links, moves, namespaces, redirects, vetoes
+from services.profile.tables.privacy import consents, data_keys, erasures, retentions, suppressed
 from services.profile.tables.quality import quality_counts, quality_notes, quality_snapshots
 from services.profile.tables.search import activity, search, touched
 from services.profile.tables.tags import followers, heard_segments, tagged, tags
@@ -16,6 +17,9 @@ from services.profile.tables.traits import refused_traits, trait_definitions, tr
 __all__ = [
     "activity",
     "aggregates",
+    "consents",
+    "data_keys",
+    "erasures",
     "event_ids",
     "event_plan",
     "event_types",
@@ -29,18 +33,25 @@ __all__ = [
     "import_lines",
     "imports",
     "items",
+    "links",
     "metadata",
+    "moves",
+    "namespaces",
     "profiles",
     "quality_counts",
     "quality_notes",
     "quality_snapshots",
+    "redirects",
     "refused_events",
     "refused_traits",
+    "retentions",
     "search",
+    "suppressed",
     "tagged",
     "tags",
     "touched",
     "touches",
     "trait_definitions",
     "trait_sources",
+    "vetoes",
 ]

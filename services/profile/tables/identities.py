@@ -26,5 +26,8 @@ identities = Table(
     Column("events", BigInteger, nullable=False, server_default=text("0")),
     Column("first_seen", TIME, nullable=False),
     Column("last_seen", TIME, nullable=False),
+    Column(
+        "move", BigInteger, nullable=False, server_default=text("0"), comment="the last merge or split it went with"
+    ),
     comment="What one identity said; profile_id may be rewritten, the origin never",
 )

@@ -1,0 +1,341 @@
+"""Links, merges, un-merges and late events, in any order and any batches, group as if each had come alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select, update
+
+from services.profile.actions import identity, profiles
+from services.profile.schemas.links import MergeInput, SplitInput
+from services.profile.tables import events, identities, namespaces
+from services.profile.tables import links as links_table
+from services.profile.tables import profiles as profiles_table
+from shared.contracts import EventReceived
+from shared.database import Database
+from shared.errors import Problem
+from shared.settings import Settings
+from tests.harness.databases import Databases
+from tests.profile.samples import call
+from tests.profile.test_grouping import split as cut
+from tests.profile.test_grouping import taken
+
+_worlds = count(1)
+
+MOST = {"user_id": 1, "anonymous_id": 3, "device_id": 4, "shop_id": 2}
+PER_DAY = {"user_id": 9, "anonymous_id": 3, "device_id": 9, "shop_id": 1}
+PRIORITY = {"user_id": 100, "shop_id": 70, "anonymous_id": 20, "device_id": 10}
+
+
+class Said(NamedTuple):
+    """One call by its ids; `joins`: an identify that says they are one viewer. Its time is anything."""
+
+    user: str | None
+    visitor: str | None
+    device: str | None
+    shop: str | None
+    joins: bool
+    time: int
+
+    @property
+    def ids(self) -> list[str]:
+        """Origins in the order they are looked at."""
+        named = {"user_id": self.user, "anonymous_id": self.visitor, "shop_id": self.shop, "device_id": self.device}
+        return [f"{name}:{value}" for name, value in named.items() if value]
+
+
+class Taken(NamedTuple):
+    """An operator takes ids away from whoever has the first."""
+
+    ids: tuple[str, ...]
+
+
+class Put(NamedTuple):
+    """An operator makes one viewer of two."""
+
+    gone: str
+    into: str
+
+
+CALLS = st.builds(
+    Said,
+    st.none() | st.sampled_from(["u1", "u2", "u3"]),
+    st.none() | st.sampled_from(["a1", "a2", "a3", "a4", "a5"]),
+    st.none() | st.sampled_from(["d1", "d2"]),
+    st.none() | st.sampled_from(["s1", "s2", "s3"]),
+    st.booleans(),
+    st.integers(0, 50),
+).filter(lambda one: bool(one.user or one.visitor))
+ORIGINS = st.sampled_from(
+    [f"user_id:u{n}" for n in (1, 2)] + [f"anonymous_id:a{n}" for n in (1, 2, 3)] + ["device_id:d1", "shop_id:s1"]
+)
+SPLITS = st.builds(Taken, st.lists(ORIGINS, min_size=1, max_size=3, unique=True).map(tuple))
+PUTS = st.builds(Put, ORIGINS, ORIGINS)
+STEPS = st.lists(st.one_of(CALLS, CALLS, CALLS, SPLITS, PUTS), min_size=1, max_size=14)
+
+
+@dataclass
+class Naive:
+    """The rules in their plainest form: one thing at a time, everything looked up by walking through all of it."""
+
+    home: dict[str, int] = field(default_factory=dict)
+    made: int = 0
+    merges: dict[int, int] = field(default_factory=dict)
+    log: list[tuple[int, int, set[str]]] = field(default_factory=list)
+    redirects: dict[int, int] = field(default_factory=dict)
+    vetoes: list[tuple[set[str], set[str]]] = field(default_factory=list)
+    links: dict[tuple[str, str], str] = field(default_factory=dict)
+    told: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+
+    def members(self, number: int) -> set[str]:
+        return {one for one, home in self.home.items() if home == number}
+
+    def against(self, left: set[str], right: set[str], via: str) -> bool:
+        for went, stayed in self.vetoes:
+            if (left & went and right & stayed) or (left & stayed and right & went):
+                return True
+        for name, most in MOST.items():
+            mine = sum(one.startswith(f"{name}:") for one in left)
+            theirs = sum(one.startswith(f"{name}:") for one in right)
+            if mine and theirs and mine + theirs > most:
+                return True
+        users = [any(one.startswith("user_id:") for one in side) for side in (left, right)]
+        return via.startswith("device_id:") and users == [False, True]
+
+    def note(self, one: str, other: str, *, refused: bool) -> None:
+        pair = (min(one, other), max(one, other))
+        if not (refused and self.links.get(pair) == "vetoed"):
+            self.links[pair] = "refused" if refused else "active"
+
+    def take(self, number: int, said: Said) -> None:
+        first, *rest = said.ids
+        if first not in self.home:
+            for other in rest:
+                if other in self.home:
+                    refused = self.against({first}, self.members(self.home[other]), other)
+                    self.note(first, other, refused=refused)
+                    if not refused:
+                        self.home[first] = self.home[other]
+                        break
+            else:
+                self.made += 1
+                self.home[first] = self.made
+        for other in rest:
+            mine, its = self.home[first], self.home.get(other)
+            if its is None:
+                refused = self.against(self.members(mine), {other}, other)
+                self.note(first, other, refused=refused)
+                if not refused:
+                    self.home[other] = mine
+            elif its != mine:
+                self.meet(first, other, joins=said.joins)
+        self.told.setdefault(first, []).append((said.time, number))
+
+    def meet(self, first: str, other: str, *, joins: bool) -> None:
+        mine, its = self.home[first], self.home[other]
+        refused = self.against(self.members(mine), self.members(its), other)
+        if not refused and not joins:
+            return
+
+        def rank(number: int) -> tuple[int, int]:
+            return -max(PRIORITY[one.partition(":")[0]] for one in self.members(number)), number
+
+        into = min(mine, its, key=rank)
+        refused = refused or self.merges.get(into, 0) >= PER_DAY[other.partition(":")[0]]
+        self.note(first, other, refused=refused)
+        if not refused:
+            self.merge(its if into == mine else mine, into)
+
+    def merge(self, gone: int, into: int) -> None:
+        self.log.append((gone, into, self.members(gone)))
+        self.redirects[gone] = into
+        self.merges[into] = self.merges.get(into, 0) + 1
+        for one in self.members(gone):
+            self.home[one] = into
+
+    def put(self, gone: str, into: str) -> bool:
+        left, right = self.home.get(gone), self.home.get(into)
+        if left is None or right is None or left == right:
+            return False
+        mine, theirs = self.members(left), self.members(right)
+        for name, most in MOST.items():
+            counts = [sum(one.startswith(f"{name}:") for one in side) for side in (mine, theirs)]
+            if all(counts) and sum(counts) > most:
+                return False
+        self.vetoes = [
+            (went - mine, stayed - mine)
+            if (mine & went and theirs & stayed) or (mine & stayed and theirs & went)
+            else (went, stayed)
+            for went, stayed in self.vetoes
+        ]
+        for one, other in list(self.links):
+            if self.links[one, other] == "vetoed" and {self.home.get(one), self.home.get(other)} == {left, right}:
+                self.links[one, other] = "active"
+        self.merge(left, right)
+        return True
+
+    def split(self, ids: Sequence[str]) -> bool:
+        number = self.home.get(ids[0])
+        if number is None:
+            return False
+        held, went = self.members(number), set(ids)
+        if not went <= held or went == held:
+            return False
+        into = next(
+            (
+                gone
+                for gone, home, moved in reversed(self.log)
+                if home == number and went <= moved and self.redirects.get(gone) == number
+            ),
+            None,
+        )
+        if into is None:
+            self.made += 1
+            into = self.made
+        self.redirects.pop(into, None)
+        for one in went:
+            self.home[one] = into
+        self.vetoes.append((went, held - went))
+        for one, other in self.links:
+            if (one in went and other in held - went) or (other in went and one in held - went):
+                self.links[one, other] = "vetoed"
+        return True
+
+
+@pytest.fixture(scope="module")
+async def db(databases: Databases) -> AsyncIterator[Database]:
+    """One database for all examples, with narrow namespaces: each example uses ids of its own."""
+    url = await databases.clone("profile")
+    opened = Database("profile", Settings(database_url=url, nats_url="n://", nats_monitor_url="h://", secret="s" * 32))
+    async with opened.transaction() as session:
+        for name in MOST:
+            await session.execute(
+                update(namespaces)
+                .where(namespaces.c.name == name)
+                .values(most=MOST[name], merges_per_day=PER_DAY[name], priority=PRIORITY[name])
+            )
+    yield opened
+    await opened.close()
+    await databases.drop(url)
+
+
+def prefixed(world: str, origin: str) -> str:
+    """An id of one world."""
+    namespace, _, value = origin.partition(":")
+    return f"{namespace}:{world}{value}"
+
+
+def written(world: str, number: int, said: Said) -> EventReceived:
+    """A call of one world; each identify says its own number."""
+    context: dict[str, Any] = {}
+    if said.device:
+        context["device"] = {"id": f"{world}{said.device}"}
+    if said.shop:
+        context["externalIds"] = [{"id": f"{world}{said.shop}", "type": "shop_id"}]
+    return call(
+        "identify" if said.joins else "track",
+        message_id=f"{world}{number}",
+        user_id=f"{world}{said.user}" if said.user else None,
+        anonymous_id=f"{world}{said.visitor}" if said.visitor else None,
+        context=context,
+        traits={"n": number} if said.joins else {},
+        after=said.time,
+    )
+
+
+async def played(db: Database, world: str, steps: Sequence[Any], cuts: list[int], naive: Naive) -> None:
+    """The same steps on both sides; calls between two acts of an operator come in batches."""
+    waiting: list[EventReceived] = []
+
+    async def flush() -> None:
+        for batch in cut(waiting, cuts):
+            await taken(db, batch)
+        waiting.clear()
+
+    for number, step in enumerate(steps):
+        if isinstance(step, Said):
+            waiting.append(written(world, number, step))
+            naive.take(number, step)
+            continue
+        await flush()
+        done = naive.split(step.ids) if isinstance(step, Taken) else naive.put(step.gone, step.into)
+        try:
+            async with db.transaction() as session:
+                if isinstance(step, Taken):
+                    wanted = SplitInput(origins=[prefixed(world, one) for one in step.ids], reason="not his")
+                    await identity.split(session, prefixed(world, step.ids[0]), wanted, by="test", dry_run=False)
+                else:
+                    both = {"from": prefixed(world, step.gone), "into": prefixed(world, step.into)}
+                    asked = MergeInput.model_validate(both | {"reason": "one person"})
+                    await identity.merge(session, asked, by="test", dry_run=False)
+        except Problem:
+            assert not done, step
+        else:
+            assert done, step
+    await flush()
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(
+    steps=STEPS,
+    cuts=st.lists(st.integers(0, 14), max_size=4),
+    resends=st.lists(st.tuples(st.integers(0, 13), st.integers(0, 14)), max_size=3),
+)
+async def test_any_interleaving_groups_as_one_by_one(
+    db: Database, steps: list[Any], cuts: list[int], resends: list[tuple[int, int]]
+) -> None:
+    world = f"w{next(_worlds)}-"
+    naive = Naive()
+    await played(db, world, steps, cuts, naive)
+    calls = {number: step for number, step in enumerate(steps) if isinstance(step, Said)}
+    for which, _ in resends:
+        # What comes again after all that happened moves nobody.
+        if which in calls:
+            await taken(db, [written(world, which, calls[which])])
+    async with db.transaction() as session:
+        like = f"%:{world}%"
+        rows = (await session.execute(select(identities).where(identities.c.origin.like(like)))).all()
+        found = {row.origin.replace(f":{world}", ":"): row for row in rows}
+        assert grouping({one: row.profile_id for one, row in found.items()}) == grouping(naive.home)
+        lines = (await session.execute(select(events).where(events.c.message_id.startswith(world)))).all()
+        assert {line.message_id for line in lines} == {f"{world}{number}" for number in calls}
+        homes = {row.origin: row.profile_id for row in rows}
+        assert all(line.profile_id == homes[line.origin] for line in lines)
+        # Every count of an origin is what the timeline says.
+        for origin, row in found.items():
+            theirs = [line for line in lines if line.origin == prefixed(world, origin)]
+            assert row.events == sum(line.event is not None for line in theirs)
+        links = (await session.execute(select(links_table).where(links_table.c.one.like(like)))).all()
+        seen = {(row.one.replace(f":{world}", ":"), row.other.replace(f":{world}", ":")): row.state for row in links}
+        assert seen == naive.links
+        # Every view of a profile is that of its origins: the latest trait that any of them said.
+        for number in set(naive.home.values()):
+            members = naive.members(number)
+            profile_id = found[next(iter(members))].profile_id
+            shown = await profiles.by_ref(session, str(profile_id), unmasked=True)
+            said = [(step.time, key) for key, step in calls.items() if step.joins and step.ids[0] in members]
+            latest = max((time for time, _ in said), default=None)
+            assert shown.traits.get("n") in {key for time, key in said if time == latest} | (
+                {None} if not said else set()
+            )
+        alive = set(homes.values())
+        kept = await session.scalar(
+            select(func.count()).where(profiles_table.c.profile_id.in_(alive)).select_from(profiles_table)
+        )
+        assert kept == len(alive)
+
+
+def grouping(homes: dict[str, int]) -> frozenset[frozenset[str]]:
+    """A grouping without its numbers."""
+    together: dict[int, set[str]] = {}
+    for one, number in homes.items():
+        together.setdefault(number, set()).add(one)
+    return frozenset(map(frozenset, together.values()))
