@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import audit, documents, memory, proxy, routes
+from gateway import audit, documents, memory, proxy, routes, viewers
 from gateway.edge import decide, events, links
 from gateway.settings import Settings
 from gateway.signin import SignIn
@@ -30,7 +30,16 @@ SERVICE = Service(
     name="gateway",
     title="Marquee",
     tables=metadata,
-    routes=(events.router, decide.router, links.router, routes.router, audit.router, documents.router, proxy.router),
+    routes=(
+        events.router,
+        decide.router,
+        links.router,
+        routes.router,
+        audit.router,
+        viewers.router,
+        documents.router,
+        proxy.router,
+    ),
     steps=STEPS,
     settings=Settings,
     memory=memory.opened,

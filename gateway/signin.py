@@ -19,7 +19,7 @@ CALLER = "marquee.caller"
 
 _HEADER = callers.HEADER.encode()
 _KEYS = "/v1/keys"
-_OWN = (_KEYS, "/v1/audit", "/v1/services/gateway/")
+_OWN = (_KEYS, "/v1/audit", "/v1/viewers/", "/v1/services/gateway/")
 
 
 class NeedsSecretKey(Unauthorised):

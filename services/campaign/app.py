@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from services.campaign import memory
+from services.campaign.answers import ANSWERS
 from services.campaign.listeners import LISTENERS
 from services.campaign.routes import router
 from services.campaign.settings import CampaignSettings
@@ -22,6 +23,7 @@ SERVICE = Service(
     listeners=LISTENERS,
     timers=TIMERS,
     steps=STEPS,
+    answers=ANSWERS,
     settings=CampaignSettings,
     memory=memory.opened,
 )

@@ -110,5 +110,6 @@ messages = Table(
     Index("messages_leased", "lease_until", postgresql_where="state IN ('claimed', 'calling')"),
     Index("messages_by_state", "campaign_id", "state", "id"),
     Index("messages_listed", "campaign_id", "id"),
+    Index("messages_by_viewer", "profile_id", "id"),
     comment="One row per campaign, step, viewer and occasion: the row is what makes a message be sent once",
 )

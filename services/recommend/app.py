@@ -14,10 +14,10 @@ from services.recommend.routes import ROUTES
 from services.recommend.settings import Settings
 from services.recommend.tables import metadata
 from services.recommend.timers import STEPS, TIMERS
-from shared.answers import AnswersFromMemory
+from shared.answers import Answers, AnswersFromMemory
 from shared.app import Service, create_app
 from shared.catchup import Offers
-from shared.contracts import DecideAsked, ItemUpdated, RecommendAsked
+from shared.contracts import BannersAsked, DecideAsked, ItemUpdated, RecommendAsked
 from shared.house import House
 from shared.settings import Settings as Common
 
@@ -45,6 +45,7 @@ SERVICE = Service(
     answers=(
         AnswersFromMemory(DecideAsked, decisions.decide),
         AnswersFromMemory(RecommendAsked, recommendations.items),
+        Answers(BannersAsked, decisions.of_viewer),
     ),
     snapshots=(Offers(ItemUpdated, items.snapshot),),
     settings=Settings,

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
@@ -72,8 +73,9 @@ identities = Table(
     Column("namespace", Text, primary_key=True),
     Column("value", Text, primary_key=True),
     Column("profile_id", BigInteger, nullable=False),
+    Column("move", BigInteger, nullable=False, server_default=text("0")),
     Index(None, "profile_id"),
-    comment="Whose id is it, as profile tells",
+    comment="Whose id is it, as profile tells; of two facts the one with the later move counts",
 )
 
 memberships = Table(
@@ -115,5 +117,6 @@ decisions = Table(
     Column("anonymous_id", Text),
     Column("shown", JSONB, nullable=False),
     Index("decisions_at", "at", postgresql_using="brin"),
+    Index("decisions_by_viewer", "profile_id", "at", postgresql_where="profile_id IS NOT NULL"),
     comment="One row per request: what was shown, why, and how probable it was",
 )

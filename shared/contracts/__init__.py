@@ -8,6 +8,8 @@ from shared.contracts.asks import (
     DecideAnswered,
     DecideAsked,
     Decision,
+    MembersAnswered,
+    MembersAsked,
     RecommendAnswered,
     RecommendAsked,
     Recommended,
@@ -23,6 +25,17 @@ from shared.contracts.profiles import IdentityLinked, ProfileMerged, ProfileSpli
 from shared.contracts.recommends import DecisionMade, ItemUpdated
 from shared.contracts.segments import Cause, SegmentChanged, SegmentDefined
 from shared.contracts.triggers import TriggerReceived
+from shared.contracts.viewers import (
+    BannerNoted,
+    BannersAnswered,
+    BannersAsked,
+    Membership,
+    MembershipsAnswered,
+    MembershipsAsked,
+    MessageNoted,
+    MessagesAnswered,
+    MessagesAsked,
+)
 from shared.contracts.wire import MESSAGE_BYTES, PARTITIONS, Fact, Message, Question, partition, partition_of, subject
 
 FACTS: tuple[type[Fact], ...] = (
@@ -43,7 +56,17 @@ FACTS: tuple[type[Fact], ...] = (
 )
 """Every fact of the house, each with a frozen schema in `schemas/`."""
 
-QUESTIONS: tuple[type[Question], ...] = (ContactsAsked, ResolveAsked, DecideAsked, RecommendAsked, SnapshotAsked)
+QUESTIONS: tuple[type[Question], ...] = (
+    ContactsAsked,
+    ResolveAsked,
+    DecideAsked,
+    RecommendAsked,
+    SnapshotAsked,
+    MembersAsked,
+    MembershipsAsked,
+    MessagesAsked,
+    BannersAsked,
+)
 """Every question of the house."""
 
 __all__ = [
@@ -56,6 +79,9 @@ __all__ = [
     "READERS",
     "ROLES",
     "SERVICES",
+    "BannerNoted",
+    "BannersAnswered",
+    "BannersAsked",
     "Cause",
     "Contact",
     "ContactsAnswered",
@@ -70,10 +96,18 @@ __all__ = [
     "Fact",
     "IdentityLinked",
     "ItemUpdated",
+    "MembersAnswered",
+    "MembersAsked",
+    "Membership",
+    "MembershipsAnswered",
+    "MembershipsAsked",
     "Message",
     "MessageFailed",
+    "MessageNoted",
     "MessagePlanned",
     "MessageSent",
+    "MessagesAnswered",
+    "MessagesAsked",
     "ProfileMerged",
     "ProfileSplit",
     "ProfileUpdated",

@@ -142,3 +142,20 @@ class SnapshotAsked(Question, frozen=True, kw_only=True):
 
     kind: str
     after: str | None = None
+
+
+class MembersAnswered(msgspec.Struct, frozen=True, kw_only=True):
+    """Members by rising id; fewer than asked for are the last. None for a segment that is unknown or archived."""
+
+    profile_ids: list[int]
+
+
+class MembersAsked(Question, frozen=True, kw_only=True):
+    """The next members of a segment after a profile id, as they are at this moment; at most 5000."""
+
+    subject: ClassVar[str] = "segment.members"
+    answer: ClassVar[type[msgspec.Struct]] = MembersAnswered
+
+    key: str
+    after: int = 0
+    limit: int = 1000

@@ -13,6 +13,7 @@ from services.campaign.store import campaigns as campaigns_
 from services.campaign.store import messages as messages_
 from services.campaign.store import triggers as triggers_
 from shared import pages
+from shared.contracts import MessageNoted, MessagesAnswered, MessagesAsked
 from shared.errors import Invalid
 from shared.pages import PageAsked
 
@@ -32,6 +33,27 @@ async def messages(session: AsyncSession, key: str, page: PageAsked, *, state: s
     before = _position(page, "id", int)
     rows = await messages_.page(session, campaign.id, before=before, state=state, limit=page.limit + 1)
     return _cut(rows, page, "id")
+
+
+async def of_viewer(session: AsyncSession, asked: MessagesAsked) -> MessagesAnswered:
+    """What a viewer was sent, or will be."""
+    rows = await messages_.of_viewer(session, asked.profile_id, max(1, min(asked.limit, 200)))
+    return MessagesAnswered(
+        messages=[
+            MessageNoted(
+                message_id=row.id,
+                campaign=row.key,
+                name=row.name,
+                channel=row.channel,
+                occasion=row.occasion,
+                state=row.state,
+                reason=row.reason,
+                planned_at=row.planned_at,
+                finished_at=row.finished_at,
+            )
+            for row in rows
+        ]
+    )
 
 
 async def triggers(session: AsyncSession, key: str, page: PageAsked) -> tuple[Rows, str | None]:

@@ -126,6 +126,7 @@ def upgrade() -> None:
     )
     op.create_index("messages_by_state", "messages", ["campaign_id", "state", "id"])
     op.create_index("messages_listed", "messages", ["campaign_id", "id"])
+    op.create_index("messages_by_viewer", "messages", ["profile_id", "id"])
 
 
 def downgrade() -> None:

@@ -267,6 +267,33 @@ async def page(
     return (await session.execute(query.order_by(messages.c.id.desc()).limit(limit))).all()
 
 
+async def of_viewer(session: AsyncSession, profile_id: int, limit: int) -> Sequence[Record]:
+    """Messages of one viewer with their campaigns, newest first."""
+    present = (
+        messages.c.id,
+        messages.c.occasion,
+        messages.c.state,
+        messages.c.reason,
+        messages.c.planned_at,
+        messages.c.finished_at,
+        campaigns.c.key,
+        campaigns.c.name,
+        contents.c.channel,
+    )
+    query = (
+        select(*present)
+        .join(campaigns, campaigns.c.id == messages.c.campaign_id)
+        .join(
+            contents,
+            (contents.c.campaign_id == messages.c.campaign_id) & (contents.c.version == messages.c.version),
+        )
+        .where(messages.c.profile_id == profile_id)
+        .order_by(messages.c.id.desc())
+        .limit(limit)
+    )
+    return (await session.execute(query)).all()
+
+
 def _told(statement: Update) -> Update:
     """Bring the campaign's key and channel into reach of `returning(*_TOLD)`."""
     return statement.where(

@@ -15,7 +15,7 @@ from services.recommend.actions import viewers
 from services.recommend.memory.log import Answered, DecisionLog, Slot
 from services.recommend.rules.creatives import Choice
 from shared import clock, tokens
-from shared.contracts import DecideAnswered, DecideAsked, Decision
+from shared.contracts import BannerNoted, BannersAnswered, BannersAsked, DecideAnswered, DecideAsked, Decision
 from shared.database import Database
 from shared.house import House
 
@@ -84,6 +84,20 @@ def _count(decisions: list[Decision], slots: list[Slot]) -> None:
     _shown.inc(shown)
     _no_match.inc(len(slots) - shown)
     _unknown.inc(len(decisions) - len(slots))
+
+
+async def of_viewer(session: AsyncSession, asked: BannersAsked) -> BannersAnswered:
+    """What a viewer was shown lately, as far as it is written down (a second behind)."""
+    rows = await store.decisions.of_viewer(session, asked.profile_id, max(1, min(asked.limit, 200)))
+    return BannersAnswered(
+        banners=[
+            BannerNoted(
+                decision_id=row.id.hex, at=row.at, placement=slot["p"], creative=slot.get("c"), reason=slot["r"]
+            )
+            for row in rows
+            for slot in row.shown
+        ]
+    )
 
 
 async def write(house: House) -> bool:

@@ -18,14 +18,24 @@ NAMESPACES = ("user_id", "anonymous_id")
 
 
 async def link(session: AsyncSession, facts: Sequence[IdentityLinked]) -> None:
-    """These ids belong to these profiles; of two facts about one id the later counts."""
-    links = {(fact.namespace, fact.value): fact.profile_id for fact in facts if fact.namespace in NAMESPACES}
+    """These ids belong to these profiles. Of two facts about one id that of the later merge or split counts.
+
+    Facts of two profiles come in any order, so the number of the move decides; of one move the later fact. Memberships
+    follow by themselves: segment tells who left and who entered because of a merge or a split.
+    """
+    links: dict[tuple[str, str], IdentityLinked] = {}
+    for fact in facts:
+        known = links.get((fact.namespace, fact.value))
+        if fact.namespace in NAMESPACES and (known is None or known.move <= fact.move):
+            links[fact.namespace, fact.value] = fact
     if not links:
         return
-    await store.viewers.link(session, [(*identity, profile_id) for identity, profile_id in links.items()])
+    # The profiles' other ids too: whether a profile is named may have changed, also for the one an id has left.
+    profiles = {fact.profile_id for fact in links.values()}
+    if any(fact.move for fact in links.values()):
+        profiles |= await store.viewers.owners(session, links)
+    await store.viewers.link(session, [(*key, fact.profile_id, fact.move) for key, fact in links.items()])
     held = memory.of(session)
-    # The profile's other ids too: whether it is named may have changed.
-    profiles = set(links.values())
     identities = {f"{namespace}:{value}" for namespace, value in links}
     after_commit(session, lambda: held.viewers_changed(profiles=profiles, identities=identities))
 

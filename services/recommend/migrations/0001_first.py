@@ -102,6 +102,9 @@ def upgrade() -> None:
         comment="One row per request: what was shown, why, and how probable it was",
     )
     op.create_index("decisions_at", "decisions", ["at"], postgresql_using="brin")
+    op.create_index(
+        "decisions_by_viewer", "decisions", ["profile_id", "at"], postgresql_where=sa.text("profile_id IS NOT NULL")
+    )
 
 
 def downgrade() -> None:

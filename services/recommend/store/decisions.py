@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.recommend.tables import decisions
 
 _WRITE = text(
     """
@@ -37,6 +40,17 @@ async def write(session: AsyncSession, lines: Sequence[Line]) -> None:
     ids, ats, profiles, users, anonymous, shown = (list(column) for column in zip(*lines, strict=True))
     values = {"ids": ids, "ats": ats, "profiles": profiles, "users": users, "anonymous": anonymous, "shown": shown}
     await session.execute(_WRITE, values)
+
+
+async def of_viewer(session: AsyncSession, profile_id: int, limit: int) -> Sequence[Row[Any, Any, Any]]:
+    """The last requests of a viewer, newest first: id, at, shown (a list of slots)."""
+    query = (
+        select(decisions.c.id, decisions.c.at, decisions.c.shown)
+        .where(decisions.c.profile_id == profile_id)
+        .order_by(decisions.c.at.desc())
+        .limit(limit)
+    )
+    return (await session.execute(query)).all()
 
 
 async def expire(session: AsyncSession, before: datetime, limit: int) -> int:

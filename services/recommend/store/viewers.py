@@ -12,10 +12,20 @@ from services.recommend.tables import memberships
 
 _LINK = text(
     """
-    INSERT INTO identities (namespace, value, profile_id)
-    SELECT * FROM unnest(CAST(:namespaces AS text[]), CAST(:values AS text[]), CAST(:profiles AS bigint[]))
-    ON CONFLICT (namespace, value) DO UPDATE SET profile_id = excluded.profile_id
-    WHERE identities.profile_id <> excluded.profile_id
+    INSERT INTO identities (namespace, value, profile_id, move)
+    SELECT * FROM unnest(CAST(:namespaces AS text[]), CAST(:values AS text[]), CAST(:profiles AS bigint[]),
+                         CAST(:moves AS bigint[]))
+    ON CONFLICT (namespace, value) DO UPDATE SET profile_id = excluded.profile_id, move = excluded.move
+    WHERE identities.profile_id <> excluded.profile_id AND identities.move <= excluded.move
+       OR identities.move < excluded.move
+    """
+)
+
+_OWNERS = text(
+    """
+    SELECT DISTINCT i.profile_id
+    FROM unnest(CAST(:namespaces AS text[]), CAST(:values AS text[])) AS n (namespace, value)
+    JOIN identities i USING (namespace, value)
     """
 )
 
@@ -40,17 +50,25 @@ _VIEWS = text(
 )
 
 
-async def link(session: AsyncSession, links: Collection[tuple[str, str, int]]) -> None:
-    """These (namespace, value) belong to these profiles from now on; each pair at most once."""
+async def link(session: AsyncSession, links: Collection[tuple[str, str, int, int]]) -> None:
+    """These (namespace, value) belong to these profiles since that move, unless a later one is known; each pair once."""
     ordered = sorted(links)
     await session.execute(
         _LINK,
         {
-            "namespaces": [namespace for namespace, _, _ in ordered],
-            "values": [value for _, value, _ in ordered],
-            "profiles": [profile_id for _, _, profile_id in ordered],
+            "namespaces": [namespace for namespace, _, _, _ in ordered],
+            "values": [value for _, value, _, _ in ordered],
+            "profiles": [profile_id for _, _, profile_id, _ in ordered],
+            "moves": [move for _, _, _, move in ordered],
         },
     )
+
+
+async def owners(session: AsyncSession, ids: Collection[tuple[str, str]]) -> set[int]:
+    """Profiles these (namespace, value) belong to now."""
+    ordered = sorted(ids)
+    asked = {"namespaces": [namespace for namespace, _ in ordered], "values": [value for _, value in ordered]}
+    return set(await session.scalars(_OWNERS, asked))
 
 
 async def enter(session: AsyncSession, segment: str, profiles: Collection[int]) -> None:
