@@ -32,6 +32,10 @@ log = telemetry.logger(__name__)
 router = APIRouter(route_class=EdgeRoute)
 
 BODY_BYTES = 10 * 1024 * 1024
+FILE_BYTES = 50 * 1024 * 1024
+FILES = ("/v1/imports",)
+"""Where bodies are files that people bring."""
+
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 _HOP = frozenset(
@@ -145,15 +149,16 @@ async def _streamed(request: Request, address: str, signature: str, memory: Memo
 
 
 class _Body:
-    """A request's body as it streams through, of at most 10 MB."""
+    """A request's body as it streams through, of at most 10 MB, 50 MB where it is a file."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
         self.problem: Problem | None = None
+        self._most = FILE_BYTES if request.scope["path"] in FILES else BODY_BYTES
         headers = request.headers
         length = headers.get("content-length", "")
-        if length.isdigit() and int(length) > BODY_BYTES:
-            raise TooLarge(f"a body may have {BODY_BYTES} bytes")
+        if length.isdigit() and int(length) > self._most:
+            raise TooLarge(f"a body may have {self._most} bytes")
         self.expected = (length.isdigit() and int(length) > 0) or "transfer-encoding" in headers
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -162,8 +167,8 @@ class _Body:
         try:
             async for chunk in self._request.stream():
                 size += len(chunk)
-                if size > BODY_BYTES:
-                    self.problem = TooLarge(f"a body may have {BODY_BYTES} bytes")
+                if size > self._most:
+                    self.problem = TooLarge(f"a body may have {self._most} bytes")
                     raise self.problem
                 if chunk:
                     yield chunk

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from services.profile.actions import plan, refused
+from services.profile.actions import imports, plan, refused
+from shared.jobs import Job
 from shared.loops import Step
 
 STEPS = (Step("tracking plan", plan.tell_replicas, pause=60.0),)
 
-JOBS = (refused.REPLAY,)
+JOBS = (refused.REPLAY, Job(imports.KIND, imports.step))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from services.profile.actions import event_types, refused, search
+from services.profile.actions import event_types, imports, refused, search
 from shared.clock import Every
 
 TIMERS = (
     Every(600.0, refused.forget, "refused events"),
     Every(3600.0, event_types.forget, "violations"),
     Every(1.0, search.refresh, "search"),
+    Every(3600.0, imports.forget, "imports"),
 )

@@ -1,9 +1,10 @@
 """Doors of profile over HTTP, one file per noun."""
 
-from services.profile.routes import consents, event_types, links, portraits, profiles, refused, search, touches
+from services.profile.routes import consents, event_types, imports, links, portraits, profiles, refused, search, touches
 
 # A ref is a path: what stands below one comes before the one that would swallow it.
 ROUTERS = (
+    imports.router,
     event_types.router,
     refused.router,
     consents.router,

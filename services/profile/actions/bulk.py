@@ -1,0 +1,93 @@
+"""Many viewers made or changed at once, by the way every call takes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.profile.actions import profiles
+from services.profile.actions.events import absorb
+from services.profile.rules import imports as rules
+from services.profile.schemas.imports import BulkDone, BulkError, BulkItem, BulkProfile
+from shared import clock
+from shared.contracts import EventReceived, ResolveAsked
+from shared.database import is_outage, words
+
+
+async def upsert(session: AsyncSession, given: Sequence[dict[str, Any]], *, by: str) -> BulkDone:
+    """Make or change these viewers. What is wrong with one is told, and does not hold up the others."""
+    now = clock.now()
+    errors: list[BulkError] = []
+    items: list[tuple[int, EventReceived]] = []
+    refs: dict[int, str] = {}
+    for index, raw in enumerate(given):
+        try:
+            one = BulkProfile.model_validate(raw)
+        except ValidationError as error:
+            errors += [_error(index, ".".join(map(str, it["loc"])), str(it["msg"])) for it in error.errors()[:5]]
+            continue
+        wrong = [*_wrong(index, one)]
+        if wrong:
+            errors += wrong
+            continue
+        line = rules.Line(one.ids, one.traits)
+        call = rules.call(
+            line,
+            message_id=one.message_id or f"bulk:{uuid.uuid4().hex}",
+            time=min(one.time, now) if one.time else now,
+            received_at=now,
+            source=f"bulk:{by}",
+        )
+        items.append((index, call))
+        refs[index] = _ref(line)
+    refused = await take(session, [call for _, call in items])
+    errors += [_error(items[place][0], "", message) for place, message in refused.items()]
+    accepted = [index for place, (index, _) in enumerate(items) if place not in refused]
+    owners = await profiles.resolve(session, ResolveAsked(refs=sorted({refs[index] for index in accepted})))
+    return BulkDone(
+        accepted=len(accepted),
+        items=[BulkItem(index=index, profile_id=owners.profile_ids.get(refs[index])) for index in accepted],
+        errors=sorted(errors, key=lambda one: one.index),
+    )
+
+
+def _error(index: int, field: str, message: str) -> BulkError:
+    return BulkError(index=index, field=f"profiles[{index}]{'.' if field else ''}{field}", message=message)
+
+
+def _wrong(index: int, one: BulkProfile) -> Iterator[BulkError]:
+    if not one.ids:
+        yield _error(index, "ids", "needs at least one id, like {'user_id': 'u1'}")
+    for namespace, value in one.ids.items():
+        if (why := rules.id_problem(namespace, value)) is not None:
+            yield _error(index, f"ids.{namespace}", why)
+
+
+def _ref(line: rules.Line) -> str:
+    """One id of a line, as a ref: the user's first."""
+    namespace = min(line.ids, key=lambda name: (name != "user_id", name in rules.CONTACTS))
+    return f"{namespace}:{line.ids[namespace]}"
+
+
+async def take(session: AsyncSession, calls: Sequence[EventReceived]) -> dict[int, str]:
+    """Absorb these calls; by place, why some could not be. Raises only for an outage."""
+    if not calls:
+        return {}
+    try:
+        async with session.begin_nested():
+            await absorb(session, list(calls))
+        return {}
+    except Exception as error:
+        if is_outage(error):
+            raise
+        if len(calls) == 1:
+            return {0: words(error)[:500]}
+    # Halving finds a culprit among a thousand in some twenty tries.
+    middle = len(calls) // 2
+    left = await take(session, calls[:middle])
+    right = await take(session, calls[middle:])
+    return left | {middle + place: why for place, why in right.items()}

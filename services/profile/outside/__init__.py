@@ -1,0 +1,1 @@
+"""What profile reads from foreign formats."""
