@@ -18,8 +18,9 @@ from services.profile.schemas.profiles import Profile
 from services.profile.schemas.search import HAS, TAG, Condition, Sort
 from services.profile.store import identities
 from services.profile.store import search as store
+from services.profile.store import tags as store_tags
 from services.profile.store.search import Place, Wanted
-from shared import pages
+from shared import clock, pages
 from shared.contracts import ResolveAsked
 from shared.errors import Invalid
 from shared.pages import Page, PageAsked
@@ -71,9 +72,10 @@ async def refresh(session: AsyncSession) -> bool:
     await store.count_activity(session, sorted(taken))
     if changed := sorted(profile_id for profile_id, whole in taken.items() if whole):
         found_by = {}
+        tags = await store_tags.names(session, changed, clock.now())
         for profile_id, held in (await identities.of(session, changed)).items():
             whole = trait_rules.whole(trait_rules.read(one.traits) for one in held)
-            found_by[profile_id] = rules.values(whole.traits, has=whole.has)
+            found_by[profile_id] = rules.values(whole.traits, has=whole.has, tags=tags.get(profile_id, ()))
         await store.keep(session, found_by)
     return True
 
