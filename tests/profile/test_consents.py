@@ -6,10 +6,16 @@ from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Any
 
+import httpx
 import pytest
 
+from services.profile.actions.contacts import contacts
+from services.profile.app import SERVICE
 from services.profile.rules import consents
-from shared.contracts import Fact, ProfileUpdated
+from shared import audit
+from shared.contracts import ContactsAsked, Fact, ProfileUpdated
+from tests.harness.eventually import eventually
+from tests.harness.houses import Opening, Running
 from tests.profile.samples import NOON, call
 
 TODAY = NOON.date()
@@ -88,3 +94,113 @@ async def test_answers_of_two_devices_add_up_and_the_later_one_of_each_counts(ta
     assert isinstance(late, ProfileUpdated)
     assert late.consent["email"] is True
     assert await take(call("identify", anonymous_id="a1", traits={"consent": {"email": False}}, after=15)) == []
+
+
+@pytest.fixture
+async def running(open_house: Callable[..., Opening]) -> Running:
+    opened = await open_house(SERVICE)
+    await opened.tell(
+        call("identify", user_id="u1", anonymous_id="a1", traits={"email": "u1@example.com", "consent": {"sms": True}}),
+        call("identify", user_id="u1", traits={"consent": {"sms": True}}, after=5),
+        call("identify", user_id="u1", traits={"unsubscribed": False}, after=6),
+    )
+
+    async def known() -> bool:
+        answer = await opened.client.get("/v1/profiles/user_id:u1/consents")
+        return answer.status_code == 200 and len(answer.json()["history"]) == 2
+
+    await eventually(known)
+    return opened
+
+
+async def put(running: Running, body: Any, *, ref: str = "user_id:u1", status: int = 200, role: str = "admin") -> Any:
+    headers = running.headers(role, caller_id="tool")
+    answer: httpx.Response = await running.client.put(f"/v1/profiles/{ref}/consents", json=body, headers=headers)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+async def test_an_answer_is_kept_with_its_proof_and_told_at_once(running: Running) -> None:
+    said = {"purpose": "personalisation", "granted": False, "version": "2026-05", "proof": "form 17"}
+    shown = await put(running, {"consents": [said], "source": "choice page"}, role="operator")
+    assert shown["current"] == {"sms": True, "personalisation": False}
+    first = shown["history"][0]
+    assert {name: first[name] for name in (*said, "source", "recorded_by", "origin")} == {
+        **said,
+        "source": "choice page",
+        "recorded_by": "tool",
+        "origin": "user_id:u1",
+    }
+    # What came with calls is there once, although it was said again and again.
+    assert [(one["purpose"], one["granted"], one["source"]) for one in shown["history"][1:]] == [
+        ("unsubscribed", True, "sdk"),
+        ("sms", True, "sdk"),
+    ]
+
+    async def told() -> bool:
+        return any(
+            fact.consent == {"sms": True, "personalisation": False} for fact in await running.told(ProfileUpdated)
+        )
+
+    await eventually(told)
+    profile = (await running.client.get("/v1/profiles/user_id:u1")).json()
+    assert profile["consent"] == {"sms": True, "personalisation": False}
+    assert "consent.sms" not in profile["traits"]
+
+
+async def test_what_a_viewer_takes_back_nobody_outranks(running: Running) -> None:
+    await put(running, {"consents": [{"purpose": "email", "granted": True}]})
+    later = NOON.replace(year=2036)
+    await running.tell(call("identify", user_id="u1", traits={"consent": {"email": False}}, time=later))
+
+    async def refused() -> bool:
+        async with running.db.transaction() as session:
+            answer = await contacts(session, ContactsAsked(profile_ids=[1], channel="email"))
+        return answer.refused == {1: "no_consent"}
+
+    await eventually(refused)
+    shown = await put(running, {"consents": [{"purpose": "email", "granted": None}]})
+    assert shown["current"]["email"] is False  # said for earlier than the later no
+
+
+async def test_the_history_pages(running: Running) -> None:
+    for granted in (True, False, True):
+        await put(running, {"consents": [{"purpose": "push", "granted": granted}]})
+    page = (await running.client.get("/v1/profiles/1/consents", params={"limit": 2})).json()
+    rest = (await running.client.get("/v1/profiles/1/consents", params={"cursor": page["next"]})).json()
+    assert [one["granted"] for one in page["history"]] == [True, False]
+    assert [one["purpose"] for one in rest["history"]] == ["push", "unsubscribed", "sms"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"consents": [{"purpose": "spying", "granted": True}]}, "consents[0].purpose"),
+        ({"consents": []}, "consents"),
+        ({"consents": [{"purpose": "email", "granted": True, "at": "2999-01-01T00:00:00Z"}]}, "consents[0].at"),
+        ({"consents": [{"purpose": "email", "grant": True}]}, "consents[0].grant"),
+    ],
+)
+async def test_what_is_no_answer_is_said(running: Running, body: Any, field: str) -> None:
+    problem = await put(running, body, status=422)
+    assert field in [one["field"] for one in problem["errors"]]
+
+
+async def test_viewers_may_not_record_and_unknown_people_are_unknown(running: Running) -> None:
+    body = {"consents": [{"purpose": "email", "granted": True}]}
+    await put(running, body, role="viewer", status=403)
+    await put(running, body, ref="user_id:nobody", status=404)
+
+
+async def test_contact_data_that_is_shown_is_noted_for_the_audit_log(running: Running) -> None:
+    paths = ("/v1/profiles/1", "/v1/profiles", "/v1/profiles/1/portrait")
+    for path in paths:
+        assert (await running.client.get(path)).headers[audit.HEADER] == "contacts.read profile:1"
+        assert audit.HEADER not in (await running.client.get(path, headers=running.headers("operator"))).headers
+    assert audit.HEADER not in (await running.client.get("/v1/profiles/1/events")).headers
+    await running.tell(call(user_id="u1", event="Content Commented", properties={"text": "hello"}))
+
+    async def noted() -> bool:
+        return audit.HEADER in (await running.client.get("/v1/profiles/1/events")).headers
+
+    await eventually(noted)

@@ -15,6 +15,7 @@ from services.profile.rules import events as event_rules
 from services.profile.rules import identities as rules
 from services.profile.rules import traits as trait_rules
 from services.profile.rules.namespaces import Blind
+from services.profile.schemas.portraits import Portrait
 from services.profile.schemas.profiles import Identity, Profile, TimelineEvent
 from services.profile.store import events, identities, merges
 from services.profile.store.identities import Held
@@ -181,7 +182,7 @@ def _profile(profile_id: int, version: int, held: list[Held], *, unmasked: bool)
     )
 
 
-def exposed(shown: Iterable[Profile]) -> list[str]:
+def exposed(shown: Iterable[Profile | Portrait]) -> list[str]:
     """Those whose contact data stands readable in this answer, for the audit log."""
     return [f"profile:{one.profile_id}" for one in shown if contacts.masked(one.traits) != one.traits]
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import AwareDatetime
 
 from services.profile.actions import profiles
 from services.profile.schemas.profiles import Profile, TimelineEvent
+from shared import audit
 from shared.caller import Caller, CallerDep, allow
 from shared.database import Session
 from shared.pages import Page, PageDep
@@ -32,17 +33,23 @@ async def timeline(
     ref: Ref,
     asked: PageDep,
     caller: CallerDep,
+    response: Response,
     event: Annotated[str | None, Query(description="Only events of this name", pattern=NO_NUL)] = None,
     after: Annotated[AwareDatetime | None, Query(description="At this time or later")] = None,
     before: Annotated[AwareDatetime | None, Query(description="Before this time")] = None,
 ) -> Page[TimelineEvent]:
     """What a viewer did, the newest first."""
-    return await profiles.timeline(
+    page = await profiles.timeline(
         session, ref, asked, event=event, after=after, before=before, unmasked=unmasked(caller)
     )
+    if unmasked(caller) and profiles.discloses(page.items):
+        audit.note(response, "contacts.read", [f"profile:{await profiles.found(session, ref)}"])
+    return page
 
 
 @router.get("/{ref:path}", dependencies=[allow("profile:read")])
-async def by_ref(session: Session, ref: Ref, caller: CallerDep) -> Profile:
+async def by_ref(session: Session, ref: Ref, caller: CallerDep, response: Response) -> Profile:
     """One viewer: his identities, his traits and since when, when he was seen."""
-    return await profiles.by_ref(session, ref, unmasked=unmasked(caller))
+    profile = await profiles.by_ref(session, ref, unmasked=unmasked(caller))
+    audit.note(response, "contacts.read", profiles.exposed([profile]) if unmasked(caller) else ())
+    return profile

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 
-from services.profile.actions import search
+from services.profile.actions import profiles, search
+from services.profile.routes.profiles import unmasked
 from services.profile.schemas.profiles import Profile
+from shared import audit
 from shared.caller import CallerDep, allow
 from shared.database import Session
 from shared.pages import Page, PageDep
@@ -25,6 +27,7 @@ async def page(
     session: Session,
     asked: PageDep,
     caller: CallerDep,
+    response: Response,
     q: Annotated[
         str | None,
         Query(
@@ -57,4 +60,6 @@ async def page(
         seen_after=seen_after,
         seen_before=seen_before,
     )
-    return await search.page(session, asked, q=q, wanted=wanted, sort=sort, unmasked=caller.role == "admin")
+    found = await search.page(session, asked, q=q, wanted=wanted, sort=sort, unmasked=unmasked(caller))
+    audit.note(response, "contacts.read", profiles.exposed(found.items) if unmasked(caller) else ())
+    return found

@@ -1,0 +1,101 @@
+"""What viewers agree to: written down with its proof, told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.profile.actions import profiles, telling
+from services.profile.rules import consents as rules
+from services.profile.rules import traits as trait_rules
+from services.profile.rules.consents import PREFIX
+from services.profile.schemas.consents import Consents, NewStatements, Statement
+from services.profile.store import consents, identities
+from shared import clock, pages
+from shared.errors import Invalid
+from shared.pages import PageAsked
+
+if TYPE_CHECKING:
+    from services.profile.actions.stages import Recorded
+
+SOURCE = "consent"
+"""What recorded an answer as a trait; ranks of sources do not count for answers, the last one does."""
+
+
+async def note(session: AsyncSession, batch: Sequence[Recorded]) -> None:
+    """A stage: answers that came with calls go into the history where they differ from the last of their identity."""
+    said = [
+        (call, purpose, answer)
+        for call, _ in batch
+        if call.traits
+        for purpose, answer in rules.statements(call.traits).items()
+    ]
+    if not said:
+        return
+    held = await consents.latest(session, {call.claim.origin for call, _, _ in said})
+    now = clock.now()
+    fresh: list[consents.Statement] = []
+    for call, purpose, answer in sorted(said, key=lambda one: one[0].time):
+        key = (call.claim.origin, purpose)
+        if key not in held or held[key] is not answer:
+            held[key] = answer
+            by = f"sdk:{call.item.source}"
+            fresh.append(consents.Statement(key[0], purpose, answer, "sdk", None, None, call.time, now, by))
+    if fresh:
+        await consents.add(session, fresh)
+
+
+async def shown(session: AsyncSession, ref: str, asked: PageAsked) -> Consents:
+    """What holds for a viewer, and the history. Raises UnknownProfile."""
+    profile_id = await profiles.found(session, ref)
+    before = asked.number("before")
+    rows = await consents.history(session, profile_id, before=before, limit=asked.limit + 1)
+    lines = rows[: asked.limit]
+    held = (await identities.of(session, [profile_id]))[profile_id]
+    values = {name: one.value for name, one in trait_rules.view(trait_rules.read(one.traits) for one in held).items()}
+    today = clock.now().date()
+    return Consents(
+        profile_id=profile_id,
+        current=rules.current(values, today),
+        age=rules.age(values, today),
+        history=[Statement.model_validate(row) for row in lines],
+        next=pages.encode({"before": lines[-1].id}) if len(rows) > len(lines) else None,
+    )
+
+
+async def record(session: AsyncSession, ref: str, said: NewStatements, *, by: str) -> Consents:
+    """Write answers down and tell the viewer anew. Raises UnknownProfile, Invalid for a time in the future."""
+    profile_id = await profiles.found(session, ref)
+    now = clock.now()
+    for place, one in enumerate(said.consents):
+        if one.at is not None and one.at > now:
+            raise Invalid("is in the future", field=f"consents[{place}].at")
+    await identities.lock_profiles(session, [profile_id])
+    held = (await identities.of(session, [profile_id]))[profile_id]
+    # A ref may name one of his identities; else the answer is kept with the first, the user's where there is one.
+    origin = next((one for one in held if one.origin == ref), held[0])
+    lines = [
+        consents.Statement(
+            origin.origin,
+            one.purpose,
+            one.granted,
+            said.source,
+            one.version,
+            one.proof,
+            (one.at or now).astimezone(UTC),
+            now,
+            by,
+        )
+        for one in said.consents
+    ]
+    await consents.add(session, lines)
+    traits = trait_rules.read(origin.traits)
+    after = trait_rules.absorb(
+        traits, [(line.at, {f"{PREFIX}{line.purpose}": line.granted}) for line in lines], source=SOURCE
+    )
+    await identities.say(session, {origin.origin: trait_rules.write(after)})
+    await telling.again(session, [profile_id], "rule")
+    return await shown(session, ref, PageAsked(50, None))
