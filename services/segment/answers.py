@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from services.segment.actions import segments
 from shared.answers import Answers
-from shared.contracts import MembershipsAsked
+from shared.contracts import MembersAsked, MembershipsAsked
 
-ANSWERS = (Answers(MembershipsAsked, segments.of_viewer),)
+ANSWERS = (Answers(MembershipsAsked, segments.of_viewer), Answers(MembersAsked, segments.members_after))

@@ -7,6 +7,7 @@ row would cost the ticks a lock on the definitions.
 from __future__ import annotations
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -61,6 +62,7 @@ viewers = Table(
     Column("version", BigInteger, nullable=False, server_default=text("0")),
     Column("traits", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("since", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("tags", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
     comment="Everyone who can be a member; version 0 until profile has told his traits",
 )
 

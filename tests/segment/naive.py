@@ -25,6 +25,7 @@ class Person:
 
     traits: dict[str, Any]
     events: Sequence[Happening]
+    tags: Sequence[str] = ()
 
 
 def span(within: str) -> timedelta:
@@ -39,6 +40,8 @@ def holds(rule: dict[str, Any], person: Person, as_of: datetime) -> bool:
         return any(holds(child, person, as_of) for child in rule["any"])
     if "not" in rule:
         return not holds(rule["not"], person, as_of)
+    if "tag" in rule:
+        return rule["tag"] in person.tags
     if "trait" in rule:
         return compares(rule, person.traits.get(rule["trait"]))
     count = 0

@@ -25,26 +25,29 @@ from tests.segment.words import NOW
 
 MILLISECOND = timedelta(milliseconds=1)
 
-People = Mapping[int, tuple[dict[str, Any], Sequence[tuple[str, datetime, dict[str, Any]]]]]
+People = Mapping[int, tuple[dict[str, Any], Sequence[tuple[str, datetime, dict[str, Any]]], Sequence[str]]]
 
 histories: st.SearchStrategy[People] = st.dictionaries(
-    st.integers(1, 2**40), st.tuples(words.objects, st.lists(words.happenings, max_size=6)), min_size=1, max_size=4
+    st.integers(1, 2**40),
+    st.tuples(words.objects, st.lists(words.happenings, max_size=6), st.lists(words.names, max_size=3)),
+    min_size=1,
+    max_size=4,
 )
 
 
 async def _know(session: AsyncSession, people: People) -> dict[int, Person]:
     """Write viewers and events through the store; what they are to the evaluator."""
     await viewers.appear(session, sorted(people))
-    await viewers.update(session, [words.profile(key, 1, **traits) for key, (traits, _) in people.items()])
+    await viewers.update(session, [words.profile(key, 1, *tags, **traits) for key, (traits, _, tags) in people.items()])
     facts = [
         words.event(key, name, time, **properties)
-        for key, (_, happenings) in people.items()
+        for key, (_, happenings, _) in people.items()
         for name, time, properties in happenings
     ]
     await viewers.record(session, facts)
     return {
-        key: Person(traits, [Happening(*happening) for happening in happenings])
-        for key, (traits, happenings) in people.items()
+        key: Person(traits, [Happening(*happening) for happening in happenings], tags)
+        for key, (traits, happenings, tags) in people.items()
     }
 
 
@@ -68,27 +71,31 @@ def _unchanged_until(rule: dict[str, Any], person: Person, following: datetime |
 @example(
     rules=[{"did": "likes", "within": "3d"}, {"not": {"did": "likes", "within": "3d", "times": {"gt": 0}}}],
     people={
-        1: ({}, [("likes", NOW - timedelta(days=3), {})]),
-        2: ({}, [("likes", NOW - timedelta(days=3) + MILLISECOND, {})]),
-        3: ({}, [("likes", NOW + MILLISECOND, {})]),
-        4: ({}, [("likes", NOW, {})]),
+        1: ({}, [("likes", NOW - timedelta(days=3), {})], []),
+        2: ({}, [("likes", NOW - timedelta(days=3) + MILLISECOND, {})], []),
+        3: ({}, [("likes", NOW + MILLISECOND, {})], []),
+        4: ({}, [("likes", NOW, {})], []),
     },
 )
 @example(
     rules=[{"any": [{"did": "never"}, {"did": "likes", "within": "3d"}, {"did": "likes", "within": "1s"}]}],
     people={
-        1: ({}, [("likes", NOW - timedelta(days=3), {})]),
-        2: ({}, [("likes", NOW - timedelta(days=3) + MILLISECOND, {})]),
-        3: ({}, [("likes", NOW + timedelta(days=1), {})]),
+        1: ({}, [("likes", NOW - timedelta(days=3), {})], []),
+        2: ({}, [("likes", NOW - timedelta(days=3) + MILLISECOND, {})], []),
+        3: ({}, [("likes", NOW + timedelta(days=1), {})], []),
     },
 )
 @example(
     rules=[{"trait": "likes", "exists": True}, {"trait": "likes", "ne": 1}, {"not": {"trait": "likes", "gt": 0}}],
-    people={1: ({"likes": None}, []), 2: ({}, []), 3: ({"likes": "null"}, []), 4: ({"likes": 1.0}, [])},
+    people={1: ({"likes": None}, [], []), 2: ({}, [], []), 3: ({"likes": "null"}, [], []), 4: ({"likes": 1.0}, [], [])},
 )
 @example(
     rules=[{"trait": "likes", "gt": 0}, {"trait": "likes", "eq": str(10**400)}, {"trait": "likes", "lt": 1e300}],
-    people={1: ({"likes": 10**400}, []), 2: ({"likes": 1.7e308}, []), 3: ({"likes": True}, [])},
+    people={1: ({"likes": 10**400}, [], []), 2: ({"likes": 1.7e308}, [], []), 3: ({"likes": True}, [], [])},
+)
+@example(
+    rules=[{"tag": "it's"}, {"not": {"tag": "it's"}}, {"all": [{"tag": "it's"}, {"did": "likes"}]}],
+    people={1: ({}, [], ["it's"]), 2: ({"it's": 1}, [], ["its", "IT'S"]), 3: ({}, [("likes", NOW, {})], ["a", "it's"])},
 )
 async def test_sql_answers_as_python_does(engine: AsyncEngine, rules: list[dict[str, Any]], people: People) -> None:
     parsed = [books.parse(rule) for rule in rules]

@@ -41,7 +41,7 @@ def nested(depth: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("rule", "path", "words"),
     [
-        (5, "rule", "must be an object with one of all, any, not, trait, did"),
+        (5, "rule", "must be an object with one of all, any, not, trait, tag, did"),
         (None, "rule", "must be an object"),
         ({}, "rule", "is empty"),
         ({"all": []}, "rule.all", "at least 1"),
@@ -50,7 +50,7 @@ def nested(depth: int) -> dict[str, Any]:
         ({"alll": [LEAF]}, "rule", "did you mean 'all'?"),
         ({"in_segment": "vip"}, "rule", "'in_segment' is not something a rule can ask"),
         ({"not": {"sequence": []}}, "rule.not", "'sequence' is not something a rule can ask"),
-        ({"any": [LEAF, {"tag": "x"}]}, "rule.any[1]", "'tag' is not something a rule can ask"),
+        ({"any": [LEAF, {"mood": "x"}]}, "rule.any[1]", "'mood' is not something a rule can ask"),
         ({"all": [LEAF], "any": [LEAF]}, "rule", "both 'all' and 'any'"),
         ({"trait": "age"}, "rule", "exactly one of eq, ne, in"),
         ({"trait": "age", "eq": 1, "ne": 2}, "rule", "exactly one of eq, ne, in"),

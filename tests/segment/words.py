@@ -77,7 +77,7 @@ dids = st.fixed_dictionaries(
     },
 )
 rules: st.SearchStrategy[dict[str, Any]] = st.recursive(
-    dids | _with("trait", names),
+    dids | _with("trait", names) | st.fixed_dictionaries({"tag": names}),
     lambda children: st.one_of(
         st.fixed_dictionaries({"all": st.lists(children, min_size=1, max_size=3)}),
         st.fixed_dictionaries({"any": st.lists(children, min_size=1, max_size=3)}),
@@ -112,6 +112,6 @@ def event(profile_id: int, name: str, time: datetime, *, history: bool = False, 
     )
 
 
-def profile(profile_id: int, version: int, **traits: Any) -> ProfileUpdated:
+def profile(profile_id: int, version: int, /, *tags: str, **traits: Any) -> ProfileUpdated:
     """A profile as it is now."""
-    return ProfileUpdated(profile_id=profile_id, version=version, traits=traits)
+    return ProfileUpdated(profile_id=profile_id, version=version, traits=traits, tags=list(tags))

@@ -61,11 +61,15 @@ async def _absorb_profiles(session: AsyncSession, items: list[ProfileUpdated], c
     await viewers.update(session, list(latest.values()))
     pairs = Pairs()
     for profile_id, item in latest.items():
-        version, traits = before[profile_id]
+        version, traits, tags = before[profile_id]
         if version >= item.version:
             continue
         names = books.changed(traits, item.traits)
-        touched = now.all if profile_id in appeared else frozenset().union(*(now.by_trait(name) for name in names))
+        if profile_id in appeared:
+            touched = now.all
+        else:
+            retagged = set(tags) ^ set(item.tags)
+            touched = frozenset().union(*map(now.by_trait, names), *map(now.by_tag, retagged))
         for segment_id in touched:
             pairs.add(profile_id, segment_id, cause)
     await judging.settle(session, now, pairs, clock.now())

@@ -24,12 +24,22 @@ from services.segment.store import definitions, members, viewers
 from services.segment.store.definitions import Wording
 from services.segment.store.rows import AnyRow
 from shared import clock, jobs, pages
-from shared.contracts import Fact, Membership, MembershipsAnswered, MembershipsAsked, SegmentDefined
+from shared.contracts import (
+    Fact,
+    MembersAnswered,
+    MembersAsked,
+    Membership,
+    MembershipsAnswered,
+    MembershipsAsked,
+    SegmentDefined,
+)
 from shared.errors import Conflict, Invalid, NotFound, Unavailable
 from shared.outbox import tell
 from shared.pages import Page, PageAsked
 
 PREVIEW_SECONDS = 30
+MOST_MEMBERS = 5000
+"""Of one answer to another service."""
 
 
 class UnknownSegment(NotFound):
@@ -118,6 +128,15 @@ async def of_viewer(session: AsyncSession, asked: MembershipsAsked) -> Membershi
     return MembershipsAnswered(
         segments=[Membership(key=row.key, name=row.name, since=row.since, cause=row.cause) for row in rows]
     )
+
+
+async def members_after(session: AsyncSession, asked: MembersAsked) -> MembersAnswered:
+    """The next members of a segment, for services that follow it."""
+    row = await definitions.by_key(session, asked.key)
+    if row is None or row.archived:
+        return MembersAnswered(profile_ids=[])
+    rows = await members.page(session, row.id, asked.after, max(1, min(asked.limit, MOST_MEMBERS)))
+    return MembersAnswered(profile_ids=[one.profile_id for one in rows])
 
 
 async def preview(session: AsyncSession, rule: Rule, as_of: datetime | None) -> PreviewOutput:

@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger, nullable=False, server_default=sa.text("0")),
         sa.Column("traits", JSONB, nullable=False, server_default=sa.text("'{}'::jsonb")),
         sa.Column("since", JSONB, nullable=False, server_default=sa.text("'{}'::jsonb")),
+        sa.Column("tags", sa.ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'::text[]")),
         sa.PrimaryKeyConstraint("profile_id", name="viewers_pkey"),
         comment="Everyone who can be a member; version 0 until profile has told his traits",
     )

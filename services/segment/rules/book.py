@@ -11,7 +11,7 @@ import msgspec
 from pydantic import TypeAdapter
 
 from services.segment.rules.program import Parts, Program
-from services.segment.schemas.rule import Did, Rule, WholeRule, leaves
+from services.segment.schemas.rule import Did, Rule, Tagged, WholeRule, leaves
 
 _RULE: TypeAdapter[Rule] = TypeAdapter(WholeRule)
 _NONE: frozenset[int] = frozenset()
@@ -42,14 +42,18 @@ class Book:
         self._parts = parts
         events: dict[str, set[int]] = {}
         traits: dict[str, set[int]] = {}
+        tags: dict[str, set[int]] = {}
         for one in self.definitions.values():
             for leaf in leaves(one.rule):
                 if isinstance(leaf, Did):
                     events.setdefault(leaf.did, set()).add(one.id)
+                elif isinstance(leaf, Tagged):
+                    tags.setdefault(leaf.tag, set()).add(one.id)
                 else:
                     traits.setdefault(leaf.trait, set()).add(one.id)
         self._by_event = {name: frozenset(ids) for name, ids in events.items()}
         self._by_trait = {name: frozenset(ids) for name, ids in traits.items()}
+        self._by_tag = {name: frozenset(ids) for name, ids in tags.items()}
 
     @property
     def all(self) -> frozenset[int]:
@@ -64,9 +68,13 @@ class Book:
         """Segments that a change of this trait can touch."""
         return self._by_trait.get(trait, _NONE)
 
+    def by_tag(self, tag: str) -> frozenset[int]:
+        """Segments that gaining or losing this tag can touch."""
+        return self._by_tag.get(tag, _NONE)
+
     @cached_property
     def programs(self) -> list[Program]:
-        """The statements of the live work: those that read events, and one for segments of traits alone."""
+        """The statements of the live work: those that read events, and one for segments of traits and tags alone."""
         behavioural = frozenset().union(*self._by_event.values())
         return [*self._assemble(behavioural), *self._assemble(self.all - behavioural)]
 

@@ -2,8 +2,8 @@
 
 The expression stands over three tables that the caller provides under these names:
 `candidates(profile_id, as_of)`, whom to judge and at which instant; `events(profile_id, event, time, properties)`;
-`viewers(profile_id, traits)`. It has one row per candidate who is a viewer: `profile_id`, and per rule number i a
-boolean `in_i` and an instant `next_i`, before which `in_i` cannot change unless a new event or trait comes (null:
+`viewers(profile_id, traits, tags)`. It has one row per candidate who is a viewer: `profile_id`, and per rule number i a
+boolean `in_i` and an instant `next_i`, before which `in_i` cannot change unless a new event, trait or tag comes (null:
 never). Events are read once, whatever the number of rules: a distinct "did" leaf is a filtered count over that pass.
 """
 
@@ -26,6 +26,7 @@ from services.segment.schemas.rule import (
     Did,
     Negated,
     Rule,
+    Tagged,
     Trait,
     leaves,
     seconds,
@@ -36,7 +37,7 @@ _INSTANT = dt.Timestamp(timezone="UTC")
 
 candidates = ibis.table({"profile_id": "int64", "as_of": _INSTANT}, name="candidates")
 events = ibis.table({"profile_id": "int64", "event": "string", "time": _INSTANT, "properties": _JSON}, name="events")
-viewers = ibis.table({"profile_id": "int64", "traits": _JSON}, name="viewers")
+viewers = ibis.table({"profile_id": "int64", "traits": _JSON, "tags": "array<string>"}, name="viewers")
 
 _COMPARE = {"eq": operator.eq, "gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
 
@@ -49,7 +50,7 @@ def sql(rules: Sequence[Rule], *, following: bool = True) -> str:
 def expression(rules: Sequence[Rule], *, following: bool = True) -> ir.Table:
     """The expression that answers these rules, see the module; `following` adds the `next_i` columns."""
     matchers = {column(leaf): leaf for rule in rules for leaf in leaves(rule) if isinstance(leaf, Did)}
-    people = candidates.join(viewers, "profile_id")[["profile_id", "as_of", "traits"]]
+    people = candidates.join(viewers, "profile_id")[["profile_id", "as_of", "traits", "tags"]]
     joined = people
     if matchers:
         relevant = events.filter(events.event.isin(sorted({did.did for did in matchers.values()})))
@@ -103,7 +104,7 @@ def counts(matchers: Iterable[Did], theirs: ir.Table, *, following: bool) -> dic
 
 
 def holds(rule: Rule, joined: ir.Table) -> ir.BooleanValue:
-    """The rule as a boolean that is never null, over a table with `traits` and the columns of its leaves."""
+    """The rule as a boolean that is never null, over a table with `traits`, `tags` and the columns of its leaves."""
     if isinstance(rule, AllOf):
         return functools.reduce(operator.and_, (holds(child, joined) for child in rule.all))
     if isinstance(rule, AnyOf):
@@ -112,6 +113,8 @@ def holds(rule: Rule, joined: ir.Table) -> ir.BooleanValue:
         return ~holds(rule.not_, joined)
     if isinstance(rule, Trait):
         return _compares(rule, joined.traits[rule.trait])
+    if isinstance(rule, Tagged):
+        return joined.tags.contains(rule.tag).fill_null(False)
     count = joined[column(rule)].fill_null(0)
     return functools.reduce(operator.and_, (_COMPARE[name](count, bound) for name, bound in rule.times.bounds))
 

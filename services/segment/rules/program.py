@@ -66,7 +66,7 @@ class Parts:
             found = _columns(_theirs.aggregate(**columns), "theirs")
             self.leaves.update((name, (found[name], found[f"{name}_next"])) for name in new)
         if wanted:
-            types: dict[str, object] = {"traits": _JSON}
+            types: dict[str, object] = {"traits": _JSON, "tags": "array<string>"}
             for name in dids:
                 types |= {name: "int64", f"{name}_next": _INSTANT}
             judged = ibis.table(types, name="judged")
@@ -95,7 +95,7 @@ class Parts:
 
     def _program(self, segments: Mapping[int, Rule]) -> Program:
         dids = {compiled.column(did): did for rule in segments.values() for did in _dids(rule)}
-        people = "SELECT v.profile_id, v.traits, c.as_of FROM candidates c JOIN viewers v USING (profile_id)"
+        people = "SELECT v.profile_id, v.traits, v.tags, c.as_of FROM candidates c JOIN viewers v USING (profile_id)"
         if dids:
             columns = ", ".join(
                 f'{self.leaves[name][0]} AS "{name}", {self.leaves[name][1]} AS "{name}_next"' for name in sorted(dids)

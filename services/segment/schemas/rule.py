@@ -26,7 +26,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from shared.schemas import Input
 
-KINDS = ("all", "any", "not", "trait", "did")
+KINDS = ("all", "any", "not", "trait", "tag", "did")
 """What a node of a rule can be; the field of that name says which it is."""
 OPERATORS = ("eq", "ne", "in", "gt", "gte", "lt", "lte", "exists")
 
@@ -157,6 +157,12 @@ class Trait(Comparison):
     trait: Name
 
 
+class Tagged(Node):
+    """The viewer has this tag, and the tag is in use. A tag that is not, or that nobody knows, is nobody's."""
+
+    tag: Name
+
+
 class Where(Comparison):
     """A property of the event compares so."""
 
@@ -218,7 +224,14 @@ def _kind(node: Any) -> str | None:
     return _TAGS.get(type(node))
 
 
-_TAGS: dict[type[Any], str] = {AllOf: "<all>", AnyOf: "<any>", Negated: "<not>", Trait: "<trait>", Did: "<did>"}
+_TAGS: dict[type[Any], str] = {
+    AllOf: "<all>",
+    AnyOf: "<any>",
+    Negated: "<not>",
+    Trait: "<trait>",
+    Tagged: "<tag>",
+    Did: "<did>",
+}
 
 # Tags stand in angle brackets, so that _plain can take them out of the paths of errors again.
 Rule: TypeAlias = Annotated[
@@ -226,6 +239,7 @@ Rule: TypeAlias = Annotated[
     | Annotated[AnyOf, Tag("<any>")]
     | Annotated[Negated, Tag("<not>")]
     | Annotated[Trait, Tag("<trait>")]
+    | Annotated[Tagged, Tag("<tag>")]
     | Annotated[Did, Tag("<did>")],
     Discriminator(_kind),
 ]
@@ -305,7 +319,7 @@ WholeRule = Annotated[Rule, WrapValidator(_whole)]
 """A rule at the door, whole: its size and depth are checked too."""
 
 
-def leaves(rule: Rule) -> Iterator[Trait | Did]:
+def leaves(rule: Rule) -> Iterator[Trait | Tagged | Did]:
     """Every leaf of a rule, from left to right."""
     if isinstance(rule, AllOf):
         for child in rule.all:

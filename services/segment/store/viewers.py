@@ -13,8 +13,8 @@ from services.segment.tables import viewers
 from shared.contracts import EventRecorded, ProfileUpdated
 from shared.tables import TIME
 
-Known = tuple[int, dict[str, Any]]
-"""Version and traits of a viewer."""
+Known = tuple[int, dict[str, Any], list[str]]
+"""Version, traits and tags of a viewer."""
 
 LIMIT = 10**300
 """Beyond this an integer does not fit a double, which rules compare numbers as."""
@@ -33,14 +33,14 @@ async def appear(session: AsyncSession, profile_ids: Sequence[int]) -> set[int]:
 
 
 async def lock(session: AsyncSession, profile_ids: Sequence[int]) -> dict[int, Known]:
-    """Lock these viewers until the transaction ends, one after the other by id: version and traits of each."""
+    """Lock these viewers until the transaction ends, one after the other by id: version, traits and tags of each."""
     query = (
-        select(viewers.c.profile_id, viewers.c.version, viewers.c.traits)
+        select(viewers.c.profile_id, viewers.c.version, viewers.c.traits, viewers.c.tags)
         .where(viewers.c.profile_id == func.any(bindparam("ids", list(profile_ids), ARRAY(BigInteger))))
         .order_by(viewers.c.profile_id)
         .with_for_update(key_share=True)
     )
-    return {row.profile_id: (row.version, row.traits) for row in await session.execute(query)}
+    return {row.profile_id: (row.version, row.traits, row.tags) for row in await session.execute(query)}
 
 
 async def lock_free(session: AsyncSession, profile_ids: Sequence[int]) -> set[int]:
@@ -67,14 +67,16 @@ async def number(session: AsyncSession) -> int:
 async def update(session: AsyncSession, profiles: Sequence[ProfileUpdated]) -> None:
     """Take over what profile tells, unless something newer is here."""
     statement = text(
-        "UPDATE viewers SET version = n.version, traits = n.traits::jsonb, since = n.since::jsonb"
-        " FROM unnest(:ids, :versions, :traits, :since) AS n(profile_id, version, traits, since)"
+        "UPDATE viewers SET version = n.version, traits = n.traits::jsonb, since = n.since::jsonb,"
+        " tags = ARRAY(SELECT jsonb_array_elements_text(n.tags::jsonb))"
+        " FROM unnest(:ids, :versions, :traits, :since, :tags) AS n(profile_id, version, traits, since, tags)"
         " WHERE viewers.profile_id = n.profile_id AND viewers.version < n.version"
     ).bindparams(
         bindparam("ids", type_=ARRAY(BigInteger)),
         bindparam("versions", type_=ARRAY(BigInteger)),
         bindparam("traits", type_=ARRAY(Text)),
         bindparam("since", type_=ARRAY(Text)),
+        bindparam("tags", type_=ARRAY(Text)),
     )
     await session.execute(
         statement,
@@ -83,6 +85,7 @@ async def update(session: AsyncSession, profiles: Sequence[ProfileUpdated]) -> N
             "versions": [one.version for one in profiles],
             "traits": [_json(one.traits) for one in profiles],
             "since": [_json(one.since) for one in profiles],
+            "tags": [msgspec.json.encode(one.tags).decode() for one in profiles],
         },
     )
 
