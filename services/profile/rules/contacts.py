@@ -65,10 +65,11 @@ def is_contact(name: str, value: Any) -> bool:
 
     A plain answer (`email: true`) is not an address, and useful in a segment. Sealed contact data is contact data.
     """
-    if sealing.is_sealed(value):
-        return sealing.kind(value) != sealing.TEXT
-    if isinstance(value, str) and "@" in value and _EMAIL.fullmatch(value):
-        return True
+    if isinstance(value, str):
+        if value.startswith(sealing.MARK):
+            return sealing.kind(value) != sealing.TEXT
+        if "@" in value and _EMAIL.fullmatch(value):
+            return True
     return _named(name) and value is not None and not isinstance(value, bool)
 
 
@@ -104,14 +105,37 @@ def kind(name: str, value: Any) -> str | None:
     return sealing.TEXT if is_text(name, value) else None
 
 
+@lru_cache(maxsize=8192)
+def _tells(name: str) -> bool:
+    """Whether a value under this name may have to be sealed for the name's sake."""
+    return _plain(name) in _NAMES or _plain(name) in FREE_TEXT
+
+
 def has_secret(value: Any, name: str = "") -> bool:
-    """Whether something in this value must be sealed."""
+    """Whether something in this value must be sealed.
+
+    Asked of everything in every event: what neither has a telling name nor an @ in it is passed over at once.
+    """
     if isinstance(value, dict):
-        if any(has_secret(inner, key) for key, inner in value.items()):
-            return True
-    elif isinstance(value, list) and any(has_secret(inner) for inner in value):
-        return True
-    return kind(name, value) is not None
+        for key, inner in value.items():
+            if isinstance(inner, str):
+                if ("@" in inner or _tells(key)) and kind(key, inner) is not None:
+                    return True
+            elif isinstance(inner, dict | list):
+                if has_secret(inner, key):
+                    return True
+            elif _tells(key) and kind(key, inner) is not None:
+                return True
+    elif isinstance(value, list):
+        for inner in value:
+            if isinstance(inner, str):
+                if "@" in inner and kind("", inner) is not None:
+                    return True
+            elif isinstance(inner, dict | list) and has_secret(inner):
+                return True
+    elif isinstance(value, str) and "@" in value:
+        return kind(name, value) is not None
+    return _tells(name) and kind(name, value) is not None
 
 
 def _is_address(value: Any, channel: str) -> bool:
