@@ -51,7 +51,7 @@ _VIEWS = text(
 
 
 async def link(session: AsyncSession, links: Collection[tuple[str, str, int, int]]) -> None:
-    """These (namespace, value) belong to these profiles since that move, unless a later one is known; each pair once."""
+    """These (namespace, value) belong to these profiles by that move, unless a later one is known; each pair once."""
     ordered = sorted(links)
     await session.execute(
         _LINK,
