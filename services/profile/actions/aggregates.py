@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.profile.rules import aggregates as rules
 from services.profile.rules import habits, interests
 from services.profile.rules.aggregates import Happened, Month, Terms
-from services.profile.rules.events import context
 from services.profile.rules.interests import Thing
 from services.profile.settings import Portrait
 from services.profile.store import aggregates, items
@@ -41,34 +40,24 @@ async def count(session: AsyncSession, fresh: Sequence[Recorded]) -> None:
     Sums are read, added to and written: safe, since every origin's identity is locked from before the reading until
     the commit (test_two_processes_add_up).
     """
-    happened = [(call, rules.number(call.time)) for call, _ in fresh if call.event is not None]
+    happened = [
+        (call, call.event, (call.claim.origin, rules.number(call.time)), rules.concerns(call.event, call.properties))
+        for call, _ in fresh
+        if call.event is not None
+    ]
     if not happened:
         return
-    wanted = {
-        item
-        for call, _ in happened
-        if call.event is not None and (item := rules.concerns(call.event, call.properties)) is not None
-    }
-    known = await _things(session, wanted)
-    stored = await aggregates.read(session, {(call.claim.origin, month) for call, month in happened})
+    known = await _things(session, {item for _, _, _, item in happened if item is not None})
+    stored = await aggregates.read(session, {key for _, _, key, _ in happened})
     sums: dict[aggregates.Key, Month] = {key: rules.read(data) for key, data in stored.items()}
     options = terms()
-    for call, month in happened:
-        key = (call.claim.origin, month)
+    for call, event, key, item in happened:
         mine = sums.get(key)
         if mine is None:
             mine = sums[key] = Month()
-        event = call.event or ""
-        item = rules.concerns(event, call.properties)
-        it = Happened(
-            event,
-            call.time,
-            call.item.source,
-            call.properties,
-            context(call.item),
-            known.get(item) if item is not None else None,
-        )
-        rules.add(mine, month, it, options)
+        thing = None if item is None else known.get(item)
+        it = Happened(event, call.time, call.item.source, call.properties, call.item.context, thing)
+        rules.add(mine, key[1], it, options)
     await aggregates.write(session, {key: rules.write(month) for key, month in sums.items()})
 
 

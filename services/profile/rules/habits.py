@@ -27,6 +27,7 @@ _SYSTEMS = (
     ("cros", "ChromeOS"),
     ("linux", "Linux"),
 )
+_SAID = frozenset(("device", "os", "platform", "userAgent"))
 _TABLETS = ("ipad", "tablet", "pad")
 _PHONES = ("iphone", "phone", "mobile", "android", "ios", "harmony")
 _SCREENS = ("tv", "bravia", "tizen", "webos")
@@ -121,6 +122,8 @@ def _offset(second: int, its: tzinfo) -> int:
 
 def device(context: Mapping[str, Any]) -> str | None:
     """The kind of device and its system as `phone/iOS`, from what SDKs put into the context; None when they do not."""
+    if _SAID.isdisjoint(context):
+        return None
     return _device(
         _word(context.get("device"), "type"),
         _word(context.get("os"), "name"),
