@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import keys
+from services.profile.actions import keys, registry
 from services.profile.rules import consents
 from services.profile.rules import contacts as rules
 from services.profile.rules import traits as trait_rules
-from services.profile.store import identities
+from services.profile.store import identities, merges
 from shared.contracts import Contact, ContactsAnswered, ContactsAsked
 from shared.errors import Invalid
 
@@ -25,11 +25,15 @@ async def contacts(session: AsyncSession, asked: ContactsAsked) -> ContactsAnswe
         raise Invalid(f"at most {MOST} profiles at a time", field="profile_ids")
     found: list[Contact] = []
     refused: dict[int, str] = {}
-    everybody = await keys.opened(session, await identities.of(session, set(asked.profile_ids)))
-    for profile_id, held in everybody.items():
+    # Who became part of another viewer since he was planned for is reached as that one.
+    homes = {one: one for one in asked.profile_ids} | await merges.redirected(session, asked.profile_ids)
+    everybody = await keys.opened(session, await identities.of(session, set(homes.values())))
+    laid = await registry.registry(session)
+    for profile_id, home in homes.items():
+        held = everybody[home]
         said = [trait_rules.read(one.traits) for one in held]
-        whole = trait_rules.whole(said)
-        values = {name: trait.value for name, trait in trait_rules.view(said).items()}
+        whole = trait_rules.whole(said, laid)
+        values = {name: trait.value for name, trait in trait_rules.view(said, laid).items()}
         address = rules.address(values, asked.channel)
         if not held:
             refused[profile_id] = "unknown_profile"
