@@ -120,6 +120,22 @@ async def test_who_did_nothing_yet_has_an_empty_portrait(running: Running) -> No
     }
 
 
+async def test_where_a_viewer_came_from_is_on_the_page(running: Running) -> None:
+    link = {"campaign": {"source": "weibo", "name": "spring"}}
+    await take(running, call(anonymous_id="a1", context=link), call(user_id="u1", anonymous_id="a1", after=9))
+    found = await portrait(running, "user_id:u1")
+    assert (found["first_touch"]["source"], found["last_touch"]["campaign"]) == ("weibo", "spring")
+
+
+@pytest.mark.parametrize("consent", [{"profiling": False}, {"*": False}])
+async def test_who_does_not_want_profiling_has_no_interests(running: Running, consent: dict[str, bool]) -> None:
+    await take(running, call(user_id="u1", properties={"tags": ["anime"]}))
+    assert (await portrait(running, "user_id:u1"))["profiled"]
+    await take(running, call("identify", user_id="u1", traits={"consent": consent}))
+    found = await portrait(running, "user_id:u1")
+    assert (found["profiled"], found["interests"]) == (False, [])
+
+
 async def test_nobody_has_no_portrait(running: Running) -> None:
     problem = await portrait(running, "user_id:nobody", status=404)
     assert "nobody is known as" in problem["detail"]

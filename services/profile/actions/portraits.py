@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import profiles
+from services.profile.actions import profiles, touches
 from services.profile.actions.aggregates import terms
 from services.profile.rules import aggregates as rules
-from services.profile.rules import portraits
+from services.profile.rules import consents, portraits
 from services.profile.schemas.portraits import Portrait
 from services.profile.store import aggregates, identities
 from shared import clock
@@ -17,10 +17,13 @@ async def portrait(session: AsyncSession, ref: str, *, unmasked: bool) -> Portra
     """The portrait of a viewer: everything known of all his identities, added up. Raises UnknownProfile."""
     profile = await profiles.by_ref(session, ref, unmasked=unmasked)
     held = await identities.of(session, [profile.profile_id])
-    rows = await aggregates.of(session, [one.origin for one in held[profile.profile_id]])
+    origins = [one.origin for one in held[profile.profile_id]]
+    rows = await aggregates.of(session, origins)
     options = terms()
     whole = rules.whole(((row.month, rules.read(row.data)) for row in rows), clock.now(), options.half_life)
-    liked, others = portraits.liked(whole)
+    profiled = profile.consent.get(consents.PROFILING, True)
+    liked, others = portraits.liked(whole) if profiled else ([], 0.0)
+    touched = await touches.shown(session, origins)
     return Portrait(
         profile_id=profile.profile_id,
         traits=profile.traits,
@@ -29,6 +32,9 @@ async def portrait(session: AsyncSession, ref: str, *, unmasked: bool) -> Portra
         consent=profile.consent,
         first_seen=profile.first_seen,
         last_seen=profile.last_seen,
+        first_touch=touched.first,
+        last_touch=touched.last,
+        profiled=profiled,
         interests=liked,
         other_interests=others,
         habits=portraits.habitual(whole, options.zone),

@@ -54,7 +54,12 @@ async def by_ref(session: AsyncSession, ref: str) -> schemas.Touches:
     profile_id = (await profiles.resolve(session, ResolveAsked(refs=[ref]))).profile_ids.get(ref)
     if profile_id is None:
         raise profiles.UnknownProfile(f"nobody is known as {ref!r}; {profiles.REFS}")
-    found = await of(session, [held.origin for held in (await identities.of(session, [profile_id]))[profile_id]])
+    return await shown(session, [held.origin for held in (await identities.of(session, [profile_id]))[profile_id]])
+
+
+async def shown(session: AsyncSession, origins: Iterable[str]) -> schemas.Touches:
+    """First and last touch of the viewer with these identities, as they are shown."""
+    found = await of(session, origins)
     return schemas.Touches(first=_shown(found.first) if found else None, last=_shown(found.last) if found else None)
 
 

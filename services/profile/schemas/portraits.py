@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
+from services.profile.schemas.collection import Touch
 from shared.schemas import Output
 
 
@@ -80,6 +81,11 @@ class Portrait(Output):
     consent: dict[str, bool]
     first_seen: datetime
     last_seen: datetime
+    first_touch: Touch | None = Field(description="The campaign or shared link by which he first came")
+    last_touch: Touch | None
+    profiled: bool = Field(
+        description="False where the viewer's consent forbids profiling: no interests are shown then"
+    )
     interests: list[Interest] = Field(description="The 50 strongest, strongest first; they fade with time")
     other_interests: float = Field(description="Part of all interest that is in no tag listed, 0 to 1")
     habits: Habits
