@@ -21,6 +21,7 @@ from shared import clock, pages
 from shared.app import allow
 from shared.caller import Caller
 from shared.database import Session, settings_of
+from shared.house import House
 from shared.pages import Page, PageDep
 from shared.schemas import Output
 
@@ -71,6 +72,14 @@ async def write(
             "hash": rules.proof(key, previous, number + 1, line),
         },
     )
+
+
+async def noted(house: House, caller: Caller, note: str, *, reason: str) -> None:
+    """Write down what a service says it showed or did, in a transaction of its own. Raises when it cannot be."""
+    if note:
+        action, objects = rules.read(note)
+        async with house.db.transaction() as session:
+            await write(session, caller, action, objects, reason=reason)
 
 
 async def verified(session: AsyncSession) -> Verdict:

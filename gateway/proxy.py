@@ -15,7 +15,6 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import audit
 from gateway.edge.door import EdgeRoute
-from gateway.rules import audit as rules
 from gateway.signin import CALLER, NeedsSecretKey
 from shared import caller as callers
 from shared import telemetry
@@ -123,9 +122,7 @@ async def forward(request: Request) -> Response:
 async def _written_down(request: Request, answer: _Answer, caller: callers.Caller) -> None:
     """Put what the service says it did or showed into the audit log; else the caller does not see the answer."""
     try:
-        action, objects = rules.read(answer.note)
-        async with request.app.state.house.db.transaction() as session:
-            await audit.write(session, caller, action, objects, reason=request.headers.get(REASON, ""))
+        await audit.noted(request.app.state.house, caller, answer.note, reason=request.headers.get(REASON, ""))
     except BaseException:
         await answer.answer.aclose()
         raise

@@ -13,9 +13,11 @@ import msgspec
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
+from gateway import audit
 from shared import caller as callers
 from shared import telemetry
 from shared.app import HouseDep, allow
+from shared.audit import HEADER as NOTE
 from shared.bus import Unanswered
 from shared.caller import Caller, CallerDep
 from shared.contracts import (
@@ -156,6 +158,7 @@ async def _portrait(house: House, caller: Caller, profile_id: int) -> dict[str, 
         raise _Absent(f"profile answered {answer.status_code} and no JSON") from error
     if answer.status_code != 200:
         raise _Absent(f"profile answered {answer.status_code}: {body.get('detail') or body.get('title')}")
+    await audit.noted(house, caller, answer.headers.get(NOTE, ""), reason="")
     return body
 
 

@@ -39,11 +39,11 @@ PER_CONNECTION = 4
 
 @dataclass(frozen=True)
 class Work:
-    """A claim with the addresses of its viewers."""
+    """A claim with the addresses of its viewers; by whether they were chosen by what they did, and by profile."""
 
     claim: messages.Claim
-    contacts: Mapping[int, Contact]
-    refused: Mapping[int, str]
+    contacts: Mapping[tuple[bool, int], Contact]
+    refused: Mapping[tuple[bool, int], str]
 
 
 async def resolve(house: House) -> bool:
@@ -98,16 +98,29 @@ async def send(house: House) -> bool:
 
 async def _addressed(house: House, claim: messages.Claim) -> Work | None:
     """Addresses at this moment, of those who consented; None when profile is away, then the claim is given back."""
-    question = ContactsAsked(profile_ids=sorted({row.profile_id for row in claim.rows}), channel="email")
+    contacts: dict[tuple[bool, int], Contact] = {}
+    refused: dict[tuple[bool, int], str] = {}
     try:
-        answer = await house.bus.ask(question, ContactsAnswered)
+        for targeted in (False, True):
+            ids = sorted({row.profile_id for row in claim.rows if _is_targeted(claim, row) is targeted})
+            if ids:
+                question = ContactsAsked(profile_ids=ids, channel="email", targeted=targeted)
+                answer = await house.bus.ask(question, ContactsAnswered)
+                contacts |= {(targeted, contact.profile_id): contact for contact in answer.contacts}
+                refused |= {(targeted, profile_id): reason for profile_id, reason in answer.refused.items()}
     except Unanswered as error:
         log.warning("messages wait for profile", messages=len(claim.rows), error=str(error))
         async with house.db.transaction() as session:
             ids = [row.id for row in claim.rows]
             await messages.release(session, claim.token, ids, reason="profile_unreachable", detail=str(error))
         return None
-    return Work(claim, {contact.profile_id: contact for contact in answer.contacts}, answer.refused)
+    return Work(claim, contacts, refused)
+
+
+def _is_targeted(claim: messages.Claim, row: Record) -> bool:
+    """Whether the viewer was chosen by what he did: by a segment."""
+    kind: str = claim.contents[row.campaign_id, row.version].trigger_kind
+    return kind.startswith("segment_")
 
 
 async def _hand_over(house: House, desk: Desk, settings: CampaignSettings, work: Work, rows: Sequence[Record]) -> None:
@@ -159,9 +172,10 @@ async def _timed(desk: Desk, letter: Letter) -> Outcome:
 
 def _written(desk: Desk, work: Work, row: Record) -> Letter | Result:
     """The letter of one message, or the one reason why there is none."""
-    contact = work.contacts.get(row.profile_id)
+    key = (_is_targeted(work.claim, row), row.profile_id)
+    contact = work.contacts.get(key)
     if contact is None:
-        reason = work.refused.get(row.profile_id, "no_address")
+        reason = work.refused.get(key, "no_address")
         return Result(row.id, "skipped", reason, sending.REFUSED.get(reason))
     content = work.claim.contents[row.campaign_id, row.version]
     try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from services.recommend.actions import events, viewers
-from shared.contracts import EventRecorded, IdentityLinked, SegmentChanged
+from shared.contracts import EventRecorded, IdentityLinked, ProfileUpdated, SegmentChanged
 from shared.reader import On
 
 LISTENERS = (
     On(IdentityLinked, viewers.link, catch_up=True),
     On(SegmentChanged, viewers.move, catch_up=True, forget=viewers.forget_members),
+    On(ProfileUpdated, viewers.choose, catch_up=True),
     # Sums are no idempotent write, so they take each event from the stream, once, and no snapshot.
     On(EventRecorded, events.absorb),
 )

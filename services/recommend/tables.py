@@ -120,3 +120,12 @@ decisions = Table(
     Index("decisions_by_viewer", "profile_id", "at", postgresql_where="profile_id IS NOT NULL"),
     comment="One row per request: what was shown, why, and how probable it was",
 )
+
+choices = Table(
+    "choices",
+    metadata,
+    Column("profile_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+    Column("personal", Boolean, nullable=False),
+    comment="Who has ever switched personalisation off, and what holds now",
+)

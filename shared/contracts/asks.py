@@ -28,7 +28,10 @@ class ContactsAnswered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ContactsAsked(Question, frozen=True, kw_only=True):
-    """Addresses of at most 500 viewers for one channel and purpose, asked at the moment of sending."""
+    """Addresses of at most 500 viewers for one channel and purpose, asked at the moment of sending.
+
+    `targeted` says that they were chosen by what they did: who switched personalisation off is refused.
+    """
 
     subject: ClassVar[str] = "profile.contacts"
     answer: ClassVar[type[msgspec.Struct]] = ContactsAnswered
@@ -36,6 +39,7 @@ class ContactsAsked(Question, frozen=True, kw_only=True):
     profile_ids: list[int]
     channel: str
     purpose: str = "marketing"
+    targeted: bool = False
 
 
 class ResolveAnswered(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,7 +39,9 @@ async def contacts(session: AsyncSession, asked: ContactsAsked) -> ContactsAnswe
             refused[profile_id] = "unknown_profile"
         elif address is None:
             refused[profile_id] = "no_address"
-        elif not consents.allowed(whole.consent, asked.channel, asked.purpose):
+        elif not consents.allowed(whole.consent, asked.channel, asked.purpose) or (
+            asked.targeted and whole.consent.get(consents.PERSONALISATION) is False
+        ):
             refused[profile_id] = "no_consent"
         else:
             found.append(Contact(profile_id=profile_id, address=address, traits=whole.traits))

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.recommend import memory, store
 from services.recommend.memory.lookups import Identity
 from services.recommend.memory.viewers import UNKNOWN, Viewer, Viewers
-from shared.contracts import IdentityLinked, SegmentChanged
+from shared.contracts import IdentityLinked, ProfileUpdated, SegmentChanged
 from shared.database import Database, after_commit
 from shared.house import House
 
@@ -58,6 +58,18 @@ async def move(session: AsyncSession, facts: Sequence[SegmentChanged]) -> None:
         changed.update(moves)
     held = memory.of(session)
     after_commit(session, lambda: held.viewers_changed(profiles=changed, identities=()))
+
+
+async def choose(session: AsyncSession, facts: Sequence[ProfileUpdated]) -> None:
+    """Who switched personalisation off is treated as a member of nothing, from the next decision on."""
+    told: dict[int, tuple[int, bool]] = {}
+    for fact in facts:
+        if fact.profile_id not in told or told[fact.profile_id][0] < fact.version:
+            told[fact.profile_id] = (fact.version, fact.consent.get("personalisation") is not False)
+    changed = await store.choices.choose(session, told)
+    if changed:
+        held = memory.of(session)
+        after_commit(session, lambda: held.viewers_changed(profiles=changed, identities=()))
 
 
 async def forget_members(session: AsyncSession) -> None:

@@ -1,5 +1,5 @@
 """Every SQL statement of recommend, by noun."""
 
-from services.recommend.store import decisions, feedback, items, placements, popularity, viewers
+from services.recommend.store import choices, decisions, feedback, items, placements, popularity, viewers
 
-__all__ = ["decisions", "feedback", "items", "placements", "popularity", "viewers"]
+__all__ = ["choices", "decisions", "feedback", "items", "placements", "popularity", "viewers"]

@@ -43,7 +43,10 @@ _VIEWS = text(
     """
     SELECT namespace, value, i.profile_id,
            EXISTS (SELECT FROM identities n WHERE n.profile_id = i.profile_id AND n.namespace = 'user_id') AS named,
-           ARRAY(SELECT m.segment FROM memberships m WHERE m.profile_id = i.profile_id) AS segments
+           ARRAY(
+             SELECT m.segment FROM memberships m WHERE m.profile_id = i.profile_id
+             AND NOT EXISTS (SELECT FROM choices c WHERE c.profile_id = i.profile_id AND NOT c.personal)
+           ) AS segments
     FROM unnest(CAST(:namespaces AS text[]), CAST(:values AS text[])) AS asked (namespace, value)
     JOIN identities i USING (namespace, value)
     """
