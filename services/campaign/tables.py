@@ -100,6 +100,8 @@ messages = Table(
     Column("planned_at", TIME, nullable=False),
     Column("called_at", TIME),
     Column("finished_at", TIME),
+    Column("planned_for", BigInteger, nullable=False),
+    Column("origin", Text),
     ForeignKeyConstraint(["campaign_id", "version"], ["contents.campaign_id", "contents.version"]),
     # This key is the promise "once": the same fact, delivered again, finds its row.
     UniqueConstraint("campaign_id", "step", "profile_id", "occasion", name="messages_once"),
@@ -110,6 +112,26 @@ messages = Table(
     Index("messages_leased", "lease_until", postgresql_where="state IN ('claimed', 'calling')"),
     Index("messages_by_state", "campaign_id", "state", "id"),
     Index("messages_listed", "campaign_id", "id"),
+    Index("messages_planned_for", "planned_for"),
+    Index("messages_origin", "origin", postgresql_where="origin IS NOT NULL"),
     Index("messages_by_viewer", "profile_id", "id"),
     comment="One row per campaign, step, viewer and occasion: the row is what makes a message be sent once",
+)
+
+homes = Table(
+    "homes",
+    metadata,
+    Column("origin", Text, primary_key=True),
+    Column("profile_id", BigInteger, nullable=False),
+    Column("move", BigInteger, nullable=False),
+    comment="Where each origin is since its last merge or split; origins that never moved are not here",
+)
+
+redirects = Table(
+    "redirects",
+    metadata,
+    Column("profile_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("into_id", BigInteger, index=True),
+    Column("move", BigInteger, nullable=False),
+    comment="Profiles that became part of another one; into_id is null once a split brought them back",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from prometheus_client import Counter
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign import bell
 from services.campaign.rules import occasions, sending
-from services.campaign.store import Record, campaigns, messages
+from services.campaign.store import Record, campaigns, messages, moves
 from services.campaign.store.messages import Recipient, Result
 from shared import clock, outbox, telemetry
 from shared.contracts import EventRecorded, MessageFailed, MessagePlanned, MessageSent, SegmentChanged
@@ -53,7 +53,7 @@ async def on_event(session: AsyncSession, facts: list[EventRecorded]) -> None:
             by_name.setdefault(fact.event, []).append(fact)
     for campaign in await campaigns.listening(session, "event", by_name) if by_name else ():
         recipients = [
-            Recipient(fact.profile_id, occasions.event_occasion(fact), occasions.event_values(fact))
+            Recipient(fact.profile_id, occasions.event_occasion(fact), occasions.event_values(fact), fact.origin)
             for fact in by_name[campaign.trigger_name]
         ]
         await plan(session, campaign, recipients)
@@ -62,10 +62,20 @@ async def on_event(session: AsyncSession, facts: list[EventRecorded]) -> None:
 async def plan(
     session: AsyncSession, campaign: Record, recipients: Sequence[Recipient], *, trigger: int | None = None
 ) -> None:
-    """Give each recipient his row, unless his occasion has one; tell of the new ones."""
+    """Give each recipient his row, unless his occasion has one; tell of the new ones.
+
+    Who has become part of another viewer gets it as that one: a late fact of the old id lands right.
+    """
     if not recipients:
         return
     now = clock.now()
+    if moved := await moves.present(session, {one.profile_id for one in recipients}):
+        recipients = [
+            replace(one, profile_id=moved[one.profile_id], planned_for=one.profile_id)
+            if one.profile_id in moved
+            else one
+            for one in recipients
+        ]
     new = await messages.plan(
         session,
         campaign_id=campaign.id,

@@ -45,6 +45,10 @@ class Recipient:
     profile_id: int
     occasion: str
     event: dict[str, Any] | None = None
+    origin: str | None = None
+    """The id that caused it, where one did: the message follows it."""
+    planned_for: int | None = None
+    """The profile the fact spoke of, if it is part of another one now."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Result:
     uncounted: bool = False
 
 
-_TOLD = (
+TOLD = (
     messages.c.id,
     messages.c.profile_id,
     messages.c.step,
@@ -91,8 +95,16 @@ async def plan(
             bindparam("profiles", [recipient.profile_id for recipient in recipients], ARRAY(BigInteger)),
             bindparam("occasions", [recipient.occasion for recipient in recipients], ARRAY(Text)),
             bindparam("events", [_json(recipient.event) for recipient in recipients], ARRAY(Text)),
+            bindparam("planned_for", [one.planned_for or one.profile_id for one in recipients], ARRAY(BigInteger)),
+            bindparam("origins", [recipient.origin for recipient in recipients], ARRAY(Text)),
         )
-        .table_valued(column("profile_id", BigInteger), column("occasion", Text), column("event", Text))
+        .table_valued(
+            column("profile_id", BigInteger),
+            column("occasion", Text),
+            column("event", Text),
+            column("planned_for", BigInteger),
+            column("origin", Text),
+        )
         .render_derived(name="given")
     )
     values: dict[str, Any] = {
@@ -107,6 +119,8 @@ async def plan(
         "event": cast(given.c.event, JSONB),
         "trigger": literal(trigger, BigInteger),
         "planned_at": literal(at, TIMESTAMP(timezone=True)),
+        "planned_for": given.c.planned_for,
+        "origin": given.c.origin,
     }
     # In one order, so that two planners of the same recipients cannot wait for each other.
     source = select(*list(values.values())).order_by(given.c.profile_id, given.c.occasion)
@@ -205,7 +219,7 @@ async def settle(
         .render_derived(name="given")
     )
     statement = (
-        _told(update(messages))
+        told(update(messages))
         .where(
             messages.c.id == given.c.id,
             messages.c.claim == token,
@@ -222,7 +236,7 @@ async def settle(
             finished_at=case((given.c.state != "planned", now)),
         )
     )
-    return (await session.execute(statement.returning(*_TOLD))).all()
+    return (await session.execute(statement.returning(*TOLD))).all()
 
 
 async def unclaim(session: AsyncSession, *, now: datetime) -> int:
@@ -238,21 +252,21 @@ async def unclaim(session: AsyncSession, *, now: datetime) -> int:
 async def doubt(session: AsyncSession, *, now: datetime, reason: str, detail: str) -> Sequence[Record]:
     """Mark as unknown what a sender that went silent was sending. The claim stays: only that sender may still know."""
     statement = (
-        _told(update(messages))
+        told(update(messages))
         .where(messages.c.state == "calling", messages.c.lease_until < now)
         .values(state="unknown", reason=reason, detail=detail, finished_at=now)
     )
-    return (await session.execute(statement.returning(*_TOLD))).all()
+    return (await session.execute(statement.returning(*TOLD))).all()
 
 
 async def withdraw(session: AsyncSession, campaign_id: int, *, now: datetime, reason: str) -> Sequence[Record]:
     """Skip every message of a campaign whose sending has not begun."""
     statement = (
-        _told(update(messages))
+        told(update(messages))
         .where(messages.c.campaign_id == campaign_id, messages.c.state.in_(("planned", "claimed")))
         .values(state="skipped", reason=reason, detail=None, claim=None, lease_until=None, finished_at=now)
     )
-    return (await session.execute(statement.returning(*_TOLD))).all()
+    return (await session.execute(statement.returning(*TOLD))).all()
 
 
 async def page(
@@ -294,8 +308,8 @@ async def of_viewer(session: AsyncSession, profile_id: int, limit: int) -> Seque
     return (await session.execute(query)).all()
 
 
-def _told(statement: Update) -> Update:
-    """Bring the campaign's key and channel into reach of `returning(*_TOLD)`."""
+def told(statement: Update) -> Update:
+    """Bring the campaign's key and channel into reach of `returning(*TOLD)`."""
     return statement.where(
         campaigns.c.id == messages.c.campaign_id,
         contents.c.campaign_id == messages.c.campaign_id,
