@@ -79,7 +79,8 @@ class House:
         """Why this process should not get requests now; empty when it should."""
         if not self.bus.connected:
             return "the bus is not connected"
-        waiting = [stream for stream, done in self.caught_up.items() if not done]
+        needed = {on.fact.stream for on in self.service.listeners if not on.optional}
+        waiting = [stream for stream, done in self.caught_up.items() if not done and stream in needed]
         if waiting:
             return f"catching up with {', '.join(waiting)}"
         try:

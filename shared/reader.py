@@ -46,12 +46,14 @@ class On:
 
     It may be called again with fewer items after it raised, and with a newcomer's snapshot when `catch_up` is set: an
     action is an idempotent write. A snapshot tells what is, not what is gone: where things can go, `forget(session)`
-    drops what was known, in the transaction of the snapshot's first page.
+    drops what was known, in the transaction of the snapshot's first page. A service is ready once it has caught up with
+    everything but what is `optional`: what it can serve without.
     """
 
     fact: type[Fact]
     action: AnyAction
     catch_up: bool = False
+    optional: bool = False
     forget: Callable[[AsyncSession], Awaitable[object]] | None = None
 
 

@@ -16,7 +16,10 @@ from shared.contracts import (
 )
 from shared.reader import On
 
-LISTENERS = (On(EventReceived, events.absorb), On(ItemUpdated, aggregates.hear, catch_up=True))
+LISTENERS = (
+    On(EventReceived, events.absorb),
+    On(ItemUpdated, aggregates.hear, catch_up=True, optional=True),
+)
 
 ANSWERS = (Answers(ContactsAsked, contacts.contacts), Answers(ResolveAsked, profiles.resolve))
 

@@ -147,6 +147,25 @@ async def test_a_house_catches_up_before_it_says_that_it_is_ready(
     await eventually(lambda: _count(running, 11))
 
 
+async def test_what_is_optional_keeps_no_house_from_being_ready(
+    owner: Running, database: Callable[[str], Any], open_house: Callable[..., Opening]
+) -> None:
+    going = asyncio.Event()
+
+    async def slow(session: AsyncSession, items: list[EventRecorded]) -> None:
+        await going.wait()
+        await toy.note(session, items)
+
+    await fill(owner, 10)
+    listeners = (On(EventRecorded, slow, catch_up=True, optional=True),)
+    newcomer = Service(name="recommend", title="New", tables=MetaData(), listeners=listeners)
+    running = await open_house(newcomer, database_url=await toy.add_table(await database("recommend")))
+    assert await _ready(running)
+    assert not running.house.caught_up["FACTS"]
+    going.set()
+    await eventually(lambda: _count(running, 10))
+
+
 async def _ready(running: Running) -> bool:
     return (await running.client.get("/readyz")).status_code == 200
 
