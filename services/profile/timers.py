@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.profile.actions import event_types, imports, refused, search
+from services.profile.actions import event_types, exports, imports, refused, search
 from shared.clock import Every
 
 TIMERS = (
@@ -10,4 +10,5 @@ TIMERS = (
     Every(3600.0, event_types.forget, "violations"),
     Every(1.0, search.refresh, "search"),
     Every(3600.0, imports.forget, "imports"),
+    Every(3600.0, exports.forget, "exports"),
 )

@@ -238,7 +238,9 @@ async def _take(
     wrong: list[tuple[int, str, str]] = []
     good: list[tuple[int, rules.Line]] = []
     empty = 0
-    for number, cells_ in enumerate(lines, start=first):
+    for number, line in enumerate(lines, start=first):
+        # A workbook needs no marks against formulas, so there a mark is part of the text.
+        cells_ = [cells.plain(cell) for cell in line] if row.format == "csv" else line
         if not any(cell.strip() for cell in cells_):
             empty += 1
             continue
@@ -247,21 +249,21 @@ async def _take(
             good.append((number, found))
         else:
             wrong += [(number, one.column, one.message) for one in found]
-    refs = {f"{namespace}:{value}" for _, line in good for namespace, value in line.ids.items()}
+    refs = {f"{namespace}:{value}" for _, said in good for namespace, value in said.ids.items()}
     known = (await profiles.resolve(session, ResolveAsked(refs=sorted(refs)))).profile_ids
-    old = sum(any(f"{name}:{value}" in known for name, value in line.ids.items()) for _, line in good)
+    old = sum(any(f"{name}:{value}" in known for name, value in said.ids.items()) for _, said in good)
     if not dry_run:
         now = clock.now()
         # The upload's time: a second try of the same line is the same call, and later news win over an old file.
         calls = [
             rules.call(
-                line,
+                said,
                 message_id=f"import:{row.id}:{number}",
                 time=row.created_at,
                 received_at=now,
                 source=f"import:{row.id}",
             )
-            for number, line in good
+            for number, said in good
         ]
         refused = await bulk.take(session, calls)
         wrong += [(good[place][0], "", why) for place, why in refused.items()]

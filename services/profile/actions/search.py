@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import keys, profiles
+from services.profile.actions import keys, profiles, registry
 from services.profile.rules import blind
 from services.profile.rules import identities as identity_rules
 from services.profile.rules import search as rules
@@ -72,9 +72,10 @@ async def refresh(session: AsyncSession) -> bool:
     await store.count_activity(session, sorted(taken))
     if changed := sorted(profile_id for profile_id, whole in taken.items() if whole):
         found_by = {}
+        laid = await registry.registry(session)
         tags = await store_tags.names(session, changed, clock.now())
         for profile_id, held in (await identities.of(session, changed)).items():
-            whole = trait_rules.whole(trait_rules.read(one.traits) for one in held)
+            whole = trait_rules.whole((trait_rules.read(one.traits) for one in held), laid)
             found_by[profile_id] = rules.values(whole.traits, has=whole.has, tags=tags.get(profile_id, ()))
         await store.keep(session, found_by)
     return True

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.actions import registry
 from services.profile.rules import traits as trait_rules
-from services.profile.store import identities
+from services.profile.store import identities, search
 from services.profile.store import tags as store_tags
 from shared import clock
 from shared.contracts import ProfileUpdated
@@ -35,7 +35,9 @@ def told(
 
 
 async def again(session: AsyncSession, profile_ids: Iterable[int], cause: Cause) -> None:
-    """Raise the versions of these profiles and tell them; they are locked."""
+    """Raise the versions of these profiles and tell them; they are locked. What they are found by follows."""
+    profile_ids = set(profile_ids)
+    await search.touch(session, dict.fromkeys(profile_ids, True))
     for fact in await present(session, await identities.bump(session, profile_ids), cause):
         tell(session, fact)
 

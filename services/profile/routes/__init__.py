@@ -1,9 +1,21 @@
 """Doors of profile over HTTP, one file per noun."""
 
-from services.profile.routes import consents, event_types, imports, links, portraits, profiles, refused, search, touches
+from services.profile.routes import (
+    consents,
+    event_types,
+    exports,
+    imports,
+    links,
+    portraits,
+    profiles,
+    refused,
+    search,
+    touches,
+)
 
 # A ref is a path: what stands below one comes before the one that would swallow it.
 ROUTERS = (
+    exports.router,
     imports.router,
     event_types.router,
     refused.router,

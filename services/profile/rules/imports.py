@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from services.profile.rules import cells
 from services.profile.schemas.imports import Kind, MappedColumn
 from shared.contracts import EventReceived
 
@@ -92,7 +91,7 @@ def read(row: Sequence[str], columns: Sequence[str], mapping: Mapping[str, Mappe
         wrong.append(Wrong("", f"{len(row)} cells, but the header names {len(columns)} columns"))
     for column, raw in zip(columns, row, strict=False):
         target = mapping.get(column)
-        cell = cells.plain(raw).strip()
+        cell = raw.strip()
         if target is None or not cell:
             continue
         if len(cell) > LONGEST_CELL or "\0" in cell:

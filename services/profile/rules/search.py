@@ -96,6 +96,11 @@ def plain(value: Any) -> str | None:
     return value[:LONGEST] if isinstance(value, str) and value.strip() else None
 
 
+def is_name(trait: str) -> bool:
+    """Whether a trait is somebody's name."""
+    return re.sub(r"[\W_]", "", trait).lower() in NAMES
+
+
 def values(traits: Mapping[str, Any], *, has: Iterable[str], tags: Iterable[str] = ()) -> list[Value]:
     """What a viewer is found by. `traits` must hold no contact data. Lists give each of their values."""
     found: dict[tuple[str, str], Value] = {}
@@ -106,11 +111,7 @@ def values(traits: Mapping[str, Any], *, has: Iterable[str], tags: Iterable[str]
             inside = key(text) if isinstance(raw, str) and not name.startswith("$") else None
             found.setdefault((name, text), Value(name, text, number(raw), inside))
 
-    names = [
-        str(value)
-        for name, value in traits.items()
-        if re.sub(r"[\W_]", "", name).lower() in NAMES and isinstance(value, str)
-    ]
+    names = [str(value) for name, value in traits.items() if is_name(name) and isinstance(value, str)]
     if names:
         text = " · ".join(names)[:LONGEST]
         found[NAME, text] = Value(NAME, text, None, key(text))

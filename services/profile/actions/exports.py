@@ -1,0 +1,128 @@
+"""Lists of viewers as files, written while they are downloaded."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.profile.actions import profiles, search
+from services.profile.rules import exports as rules
+from services.profile.rules.workbook import Cell, Workbook
+from services.profile.schemas.exports import Export, ExportOrder, Filter
+from services.profile.store import exports as store
+from services.profile.store import identities
+from services.profile.store import search as found
+from services.profile.store.search import Place, Wanted
+from shared import clock, pages
+from shared.database import Database, settings_of
+from shared.errors import Invalid, NotFound
+from shared.pages import Page, PageAsked
+
+WALKED = 1000
+"""Viewers looked at in one transaction."""
+
+KEPT = timedelta(days=30)
+
+
+class UnknownExport(NotFound):
+    """There is no such export"""
+
+
+async def order(session: AsyncSession, asked: ExportOrder, *, by: str) -> Export:
+    """Keep what an export is to hold. Raises Invalid."""
+    _wanted(asked.filter)
+    columns = asked.columns or [
+        column for column in rules.DEFAULT if rules.problem([column], pseudonymous=asked.pseudonymous) is None
+    ]
+    why = rules.problem(columns, pseudonymous=asked.pseudonymous)
+    if why is not None:
+        raise Invalid(why, field="columns")
+    row = await store.create(
+        session,
+        name=asked.name,
+        format=asked.format,
+        filter=asked.filter.model_dump(mode="json", exclude_defaults=True),
+        columns=columns,
+        pseudonymous=asked.pseudonymous,
+        by=by,
+        created_at=clock.now(),
+    )
+    return _shown(row)
+
+
+def _wanted(asked: Filter) -> Wanted:
+    return search.wanted(
+        traits=search.parsed(asked.trait),
+        name=asked.name,
+        has=asked.has,
+        tags=asked.tag,
+        seen_after=asked.seen_after,
+        seen_before=asked.seen_before,
+    )
+
+
+def _shown(row: Any) -> Export:
+    return Export.model_validate({**row._mapping, "file": f"/v1/exports/{row.id}/file"})
+
+
+async def by_id(session: AsyncSession, export_id: int) -> Export:
+    """One export. Raises UnknownExport."""
+    row = await store.by_id(session, export_id)
+    if row is None:
+        raise UnknownExport(f"no export has the id {export_id}; they are kept for {KEPT.days} days")
+    return _shown(row)
+
+
+async def page(session: AsyncSession, asked: PageAsked) -> Page[Export]:
+    """Exports, the newest first."""
+    rows = await store.page(session, before=asked.number("id"), limit=asked.limit + 1)
+    items = [_shown(row) for row in rows[: asked.limit]]
+    return Page(items=items, next=pages.encode({"id": items[-1].id}) if len(rows) > asked.limit else None)
+
+
+async def file(database: Database, export: Export, *, unmasked: bool) -> AsyncIterator[bytes]:
+    """The file in pieces. Memory holds a thousand viewers at most, however many there are."""
+    header = rules.header(export.columns, pseudonymous=export.pseudonymous)
+    if export.format == "xlsx":
+        book = Workbook(header)
+        async for rows in _rows(database, export, unmasked=unmasked):
+            yield book.rows(rows)
+        yield book.end()
+        return
+    # Excel takes a file without this mark for the local code page, and spoils Chinese.
+    yield "\ufeff".encode() + _csv([header])
+    async for rows in _rows(database, export, unmasked=unmasked):
+        yield _csv(rows)
+
+
+async def _rows(database: Database, export: Export, *, unmasked: bool) -> AsyncIterator[list[list[Cell]]]:
+    """The newest viewers first, each transaction a bounded walk: the file is no snapshot of one instant."""
+    wanted = _wanted(Filter.model_validate(export.filter))
+    place: Place | None = None
+    end = False
+    while not end:
+        async with database.transaction() as session:
+            walked = await found.window(session, wanted, "newest", cursor=place, size=WALKED)
+            versions = await identities.versions(session, [profile_id for _, profile_id in walked.found])
+            ordered = {profile_id: versions[profile_id] for _, profile_id in walked.found if profile_id in versions}
+            shown = await profiles.shown(session, ordered, unmasked=unmasked and not export.pseudonymous)
+            pseudonyms = settings_of(session).key("pseudonym") if export.pseudonymous else None
+        place, end = walked.edge, walked.end
+        if shown:
+            yield [rules.row(one, export.columns, pseudonyms=pseudonyms) for one in shown]
+
+
+def _csv(rows: Sequence[Sequence[Cell]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([rules.text(cell) for cell in row] for row in rows)
+    return text.getvalue().encode("utf-8", "replace")
+
+
+async def forget(session: AsyncSession) -> None:
+    """Forget exports after thirty days."""
+    await store.forget(session, clock.now() - KEPT)

@@ -1,0 +1,71 @@
+"""What an export may hold, and how a viewer becomes a row of it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from services.profile.rules import cells, contacts, search
+from services.profile.rules.workbook import Cell
+from services.profile.schemas.profiles import Profile
+
+PLAIN = ("profile_id", "first_seen", "last_seen", "events", "has")
+DEFAULT = ["profile_id", "id:user_id", "trait:name", "first_seen", "last_seen", "events"]
+
+
+def problem(columns: Sequence[str], *, pseudonymous: bool) -> str | None:
+    """Why these columns cannot be, None when they can."""
+    for column in columns:
+        kind, _, name = column.partition(":")
+        if column not in PLAIN and (kind not in ("id", "trait") or not name):
+            return f"{column!r} is no column; write trait:city, id:user_id or one of {', '.join(PLAIN)}"
+        if pseudonymous and kind == "id":
+            return f"{column!r} says who it is: a pseudonymous export holds no ids"
+        if pseudonymous and kind == "trait" and (contacts.is_contact(name, "x") or search.is_name(name)):
+            return f"{column!r} says who it is: a pseudonymous export holds no names and no contact data"
+    if len(set(columns)) < len(columns):
+        return "a column is named twice"
+    return None
+
+
+def header(columns: Sequence[str], *, pseudonymous: bool) -> list[str]:
+    """The first row: the names alone where they are clear."""
+    names = [column.partition(":")[2] or column for column in columns]
+    named = [name if names.count(name) == 1 else column for name, column in zip(names, columns, strict=True)]
+    return ["pseudonym" if pseudonymous and name == "profile_id" else name for name in named]
+
+
+def row(profile: Profile, columns: Sequence[str], *, pseudonyms: bytes | None) -> list[Cell]:
+    """A viewer as a row. With a key for pseudonyms the profile id becomes one, and nothing in it says who he is."""
+    return [_cell(profile, column, pseudonyms) for column in columns]
+
+
+def _cell(profile: Profile, column: str, pseudonyms: bytes | None) -> Cell:
+    kind, _, name = column.partition(":")
+    if column == "profile_id":
+        return profile.profile_id if pseudonyms is None else pseudonym(pseudonyms, profile.profile_id)
+    if kind == "id":
+        return "; ".join(one.value for one in profile.identities if one.namespace == name)
+    if kind == "trait":
+        return _plain(profile.traits.get(name))
+    value = getattr(profile, column)
+    return value.isoformat() if isinstance(value, datetime) else _plain(value)
+
+
+def _plain(value: Any) -> Cell:
+    return value if isinstance(value, bool | int | float) else cells.text_of(value)
+
+
+def pseudonym(key: bytes, profile_id: int) -> str:
+    """The same word for the same viewer in every export; without the key nobody finds out for whom."""
+    digest = hmac.new(key, str(profile_id).encode(), hashlib.sha256).digest()
+    return base64.b32encode(digest).decode().lower()[:26]
+
+
+def text(cell: Cell) -> str:
+    """A cell of a CSV file: text that looks like a formula is guarded, numbers are not."""
+    return cells.safe(cell) if isinstance(cell, str) else cells.text_of(cell)

@@ -1,0 +1,52 @@
+"""Shapes of exports."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, Field
+
+from shared.schemas import Input, Output
+
+Word = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Filter(Input):
+    """Whom the export holds, as in the list of viewers: all of it must hold; nothing given is everybody."""
+
+    trait: list[Word] = Field(default_factory=list, max_length=8, description="name:operator:value, like age:gte:18")
+    name: Word | None = None
+    has: list[Word] = Field(default_factory=list, max_length=8)
+    tag: list[Word] = Field(default_factory=list, max_length=8)
+    seen_after: AwareDatetime | None = None
+    seen_before: AwareDatetime | None = None
+
+
+class ExportOrder(Input):
+    """What is to be exported."""
+
+    name: str = Field("viewers", min_length=1, max_length=100)
+    format: Literal["csv", "xlsx"] = "csv"
+    filter: Filter = Field(default_factory=Filter)
+    columns: list[Word] | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        description="profile_id, first_seen, last_seen, events, has, id:<namespace>, trait:<name>",
+    )
+    pseudonymous: bool = Field(False, description="A pseudonym instead of the profile id; no ids, names, contact data")
+
+
+class Export(Output):
+    """An export: its file is written while it is downloaded."""
+
+    id: int
+    name: str
+    format: str
+    filter: dict[str, Any]
+    columns: list[str]
+    pseudonymous: bool
+    by: str
+    created_at: datetime
+    file: str = Field(description="Path of the file")
