@@ -6,14 +6,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
+from services.profile.actions import links as resolving
 from services.profile.rules import links, namespaces
+from services.profile.rules.events import read
 from services.profile.rules.identities import Claim
 from services.profile.rules.links import Group
 from services.profile.rules.namespaces import Namespace
 from services.profile.store import links as store
-from services.profile.tables import identities
+from services.profile.tables import identities, moves
 from services.profile.tables import links as links_table
 from shared.contracts import Fact, IdentityLinked, ProfileMerged, ProfileUpdated
 from shared.database import Database
@@ -114,7 +116,9 @@ def test_a_veto_and_too_many_merges_speak_against_it() -> None:
 
 
 def test_ids_of_a_call() -> None:
-    blind = lambda namespace, value: f"{namespace}-{value}".ljust(26, "x")[:26]  # noqa: E731 - a stand-in
+    def blind(namespace: str, value: str) -> str:
+        return f"{namespace}-{value}".ljust(26, "x")[:26]
+
     item = call(
         "identify",
         anonymous_id="a1",
@@ -192,3 +196,36 @@ async def test_the_delivered_namespaces(db: Database) -> None:
         spaces = await store.spaces(session)
     assert spaces["user_id"].most == 1
     assert {name for name, one in spaces.items() if one.contact} == set(namespaces.CONTACTS)
+
+
+async def test_what_is_erased_leaves_no_name(take: Take, db: Database) -> None:
+    await take(call(anonymous_id="a1"), call(user_id="u1"), call("identify", user_id="u1", anonymous_id="a1"))
+    await take(call(user_id="u2", anonymous_id="a1"))
+    async with db.transaction() as session:
+        await store.forget(session, ["anonymous_id:a1"])
+        assert (await session.execute(select(links_table))).all() == []
+        rows = (await session.execute(select(moves))).all()
+        assert [(row.origins, row.one, row.other, row.message_id) for row in rows] == [([], None, None, None)]
+
+
+async def test_known_ids_are_cheap(take: Take, db: Database) -> None:
+    """Calls whose ids are known and of one profile cost one statement to resolve, however many they are."""
+    batch = [call("identify", user_id=f"u{n}", anonymous_id=f"a{n}", context={"device": {"id": "d"}}) for n in range(9)]
+    await take(batch[0])
+    seen: list[str] = []
+
+    def note(_c: Any, _k: Any, statement: str, *_: Any) -> None:
+        seen.append(statement)
+
+    event.listen(db.engine.sync_engine, "before_cursor_execute", note)
+    async with db.transaction() as session:
+        calls = [read(call(user_id="u0", anonymous_id="a0", context={"device": {"id": "d"}})) for _ in range(50)]
+        _, plan = await resolving.settle(session, calls)
+    assert plan.owners == [1] * 50
+    assert len(seen) == 1, seen
+    await take(*batch)
+    seen.clear()
+    async with db.transaction() as session:
+        await resolving.settle(session, [read(item) for item in batch])
+    event.remove(db.engine.sync_engine, "before_cursor_execute", note)
+    assert len(seen) <= 7, seen  # the refused device of eight users: looked at again, as one set

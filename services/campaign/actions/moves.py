@@ -6,7 +6,7 @@ follows from what is known then: where the id is that caused it, else where the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,27 +16,32 @@ from services.campaign.store import moves
 from shared import clock
 from shared.contracts import ProfileMerged, ProfileSplit
 
+Moved = ProfileMerged | ProfileSplit
+
 
 async def merge(session: AsyncSession, facts: list[ProfileMerged]) -> None:
     """Profiles became part of others."""
-    for fact in facts:
-        await moves.redirect(session, fact.from_id, fact.into_id, fact.move)
-        await _follow(session, fact)
+    await _follow(session, facts, {fact.from_id: (fact.into_id, fact.move) for fact in sorted(facts, key=_order)})
 
 
 async def split(session: AsyncSession, facts: list[ProfileSplit]) -> None:
     """Ids left a profile; the one they went to is itself again, if it had been part of another."""
-    for fact in facts:
-        await moves.redirect(session, fact.into_id, None, fact.move)
-        await _follow(session, fact)
+    await _follow(session, facts, {fact.into_id: (None, fact.move) for fact in sorted(facts, key=_order)})
 
 
-async def _follow(session: AsyncSession, fact: ProfileMerged | ProfileSplit) -> None:
-    await moves.settle(session, fact.origins, fact.into_id, fact.move)
-    profile_ids = await moves.parts(session, [fact.from_id, fact.into_id])
-    rows: Sequence[rules.Row] = await moves.affected(session, profile_ids, fact.origins)
-    settled = rules.settle(rows)
+async def _follow(
+    session: AsyncSession, facts: Sequence[Moved], redirects: Mapping[int, tuple[int | None, int]]
+) -> None:
+    await moves.redirect(session, redirects)
+    homes = {origin: (fact.into_id, fact.move) for fact in sorted(facts, key=_order) for origin in fact.origins}
+    await moves.settle(session, homes)
+    profile_ids = await moves.parts(session, {one for fact in facts for one in (fact.from_id, fact.into_id)})
+    settled = rules.settle(await moves.affected(session, profile_ids, sorted(homes)))
     if settled.skip:
         messages.tell(session, await moves.skip(session, settled.skip, now=clock.now(), reason=rules.SENT_ONCE))
     if settled.repoint:
         await moves.repoint(session, settled.repoint)
+
+
+def _order(fact: Moved) -> int:
+    return fact.move

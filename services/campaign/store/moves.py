@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ARRAY, BigInteger, Text, bindparam, text, update
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.rules.moves import Row
 from services.campaign.store import Record
 from services.campaign.store.messages import TOLD, told
-from services.campaign.tables import homes, messages, redirects
+from services.campaign.tables import messages
 
 _WAY = """
   way AS (
@@ -40,6 +39,30 @@ _PARTS = text(
     """
 ).bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
 
+_SETTLE = text(
+    """
+    INSERT INTO homes (origin, profile_id, move) SELECT * FROM unnest(:origins, :into, :moves)
+    ON CONFLICT (origin) DO UPDATE SET profile_id = excluded.profile_id, move = excluded.move
+    WHERE homes.move < excluded.move
+    """
+).bindparams(
+    bindparam("origins", type_=ARRAY(Text)),
+    bindparam("into", type_=ARRAY(BigInteger)),
+    bindparam("moves", type_=ARRAY(BigInteger)),
+)
+
+_REDIRECT = text(
+    """
+    INSERT INTO redirects (profile_id, into_id, move) SELECT * FROM unnest(:gone, :into, :moves)
+    ON CONFLICT (profile_id) DO UPDATE SET into_id = excluded.into_id, move = excluded.move
+    WHERE redirects.move < excluded.move
+    """
+).bindparams(
+    bindparam("gone", type_=ARRAY(BigInteger)),
+    bindparam("into", type_=ARRAY(BigInteger)),
+    bindparam("moves", type_=ARRAY(BigInteger)),
+)
+
 # Messages that stand at the homes of those affected come along: two of one occasion may meet there.
 _AFFECTED = text(
     f"""
@@ -58,30 +81,18 @@ _AFFECTED = text(
 ).bindparams(bindparam("ids", type_=ARRAY(BigInteger)), bindparam("origins", type_=ARRAY(Text)))
 
 
-async def settle(session: AsyncSession, origins: Collection[str], into: int, move: int) -> None:
-    """These origins are there since that move, unless a later one is known."""
-    if not origins:
-        return
-    statement = upsert(homes).values([{"origin": one, "profile_id": into, "move": move} for one in sorted(origins)])
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["origin"],
-            set_={"profile_id": statement.excluded.profile_id, "move": statement.excluded.move},
-            where=homes.c.move < statement.excluded.move,
-        )
-    )
+async def settle(session: AsyncSession, origins: Mapping[str, tuple[int, int]]) -> None:
+    """Each of these origins is at (profile, by move), unless a later move is known."""
+    ordered = sorted(origins)
+    values = {"into": [origins[one][0] for one in ordered], "moves": [origins[one][1] for one in ordered]}
+    await session.execute(_SETTLE, {"origins": ordered, **values})
 
 
-async def redirect(session: AsyncSession, profile_id: int, into: int | None, move: int) -> None:
-    """This profile became part of another by that move (None: it came back), unless something later is known."""
-    statement = upsert(redirects).values(profile_id=profile_id, into_id=into, move=move)
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["profile_id"],
-            set_={"into_id": statement.excluded.into_id, "move": statement.excluded.move},
-            where=redirects.c.move < statement.excluded.move,
-        )
-    )
+async def redirect(session: AsyncSession, profiles: Mapping[int, tuple[int | None, int]]) -> None:
+    """Each of these profiles became part of (another, by move) or came back (None), unless a later move is known."""
+    ordered = sorted(profiles)
+    values = {"into": [profiles[one][0] for one in ordered], "moves": [profiles[one][1] for one in ordered]}
+    await session.execute(_REDIRECT, {"gone": ordered, **values})
 
 
 async def present(session: AsyncSession, profile_ids: Iterable[int]) -> dict[int, int]:

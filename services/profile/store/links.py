@@ -46,6 +46,16 @@ _WRITE = text(
 ).bindparams(*(bindparam(name, type_=ARRAY(TIME if name == "at" else Text)) for name in Line._fields))
 
 
+_FORGET = text(
+    """
+    UPDATE moves SET origins = ARRAY(SELECT o FROM unnest(origins) AS o WHERE o <> ALL(:origins)),
+      one = CASE WHEN one = ANY(:origins) OR other = ANY(:origins) THEN NULL ELSE one END,
+      other = CASE WHEN one = ANY(:origins) OR other = ANY(:origins) THEN NULL ELSE other END, message_id = NULL
+    WHERE origins && :origins OR one = ANY(:origins) OR other = ANY(:origins)
+    """
+).bindparams(bindparam("origins", type_=ARRAY(Text)))
+
+
 def _any(values: Iterable[Any], kind: Any) -> Any:
     return func.any(bindparam(None, sorted(values), type_=ARRAY(kind)))
 
@@ -127,3 +137,11 @@ async def allow(session: AsyncSession, gone: Group, into: Group) -> None:
     other_way = (links.c.one == _any(into.origins, Text)) & (links.c.other == _any(gone.origins, Text))
     vetoed = links.c.state == "vetoed"
     await session.execute(update(links).where(vetoed, or_(one_way, other_way)).values(state="active", reason=None))
+
+
+async def forget(session: AsyncSession, origins: Iterable[str]) -> None:
+    """Nothing of these origins stays: links and vetoes go, merges and splits forget their names. For erasures."""
+    wanted = _any(set(origins), Text)
+    await session.execute(delete(links).where(or_(links.c.one == wanted, links.c.other == wanted)))
+    await session.execute(delete(vetoes).where(vetoes.c.origin == wanted))
+    await session.execute(_FORGET, {"origins": sorted(set(origins))})

@@ -8,38 +8,46 @@ Whatever is read first, every event is with its origin in the end (test_any_orde
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segment.actions import judging
 from services.segment.store import definitions, moves, viewers
 from services.segment.store.members import Change, Pairs
+from services.segment.store.moves import Moved
 from shared import clock
 from shared.contracts import ProfileMerged, ProfileSplit
 
 
 async def merge(session: AsyncSession, items: list[ProfileMerged]) -> None:
     """Profiles became part of others: they leave every segment, and the others are judged with all they did."""
-    for item in items:
-        await _move(session, item, "merge", ends=True)
+    touched = await _lock(session, items)
+    await moves.end(session, items)
+    await _judge(session, items, touched, "merge")
 
 
 async def split(session: AsyncSession, items: list[ProfileSplit]) -> None:
-    """Origins left a viewer who stays."""
-    for item in items:
-        await _move(session, item, "split", ends=False)
+    """Origins left viewers who stay."""
+    await _judge(session, items, await _lock(session, items), "split")
 
 
-async def _move(session: AsyncSession, item: ProfileMerged | ProfileSplit, cause: str, *, ends: bool) -> None:
+async def _lock(session: AsyncSession, items: Sequence[Moved]) -> list[int]:
+    """Note where the origins are, and begin to judge everybody concerned."""
     await definitions.enter_gate(session)
-    await moves.settle(session, item.origins, item.into_id, item.move)
-    touched = sorted({item.from_id, item.into_id} | await moves.present(session, item.origins))
+    await moves.settle(session, items)
+    named = {one for item in items for one in (item.from_id, item.into_id)}
+    touched = sorted(named | await moves.present(session, items))
     # Whoever is not here yet gets a row to be locked by; it goes again if he is part of another.
     await viewers.appear(session, touched)
     await viewers.lock(session, touched)
-    if ends:
-        await moves.end(session, item.from_id, item.into_id, item.move)
+    return touched
+
+
+async def _judge(session: AsyncSession, items: Sequence[Moved], touched: Sequence[int], cause: str) -> None:
+    """Let the events follow, and see who is where now."""
     now = await judging.book(session)
-    await moves.follow(session, item.origins, item.from_id)
+    await moves.follow(session, items)
     gone = await moves.ended(session, touched)
     at = clock.now()
     left: list[Change] = await moves.forget(session, gone, cause) if gone else []

@@ -6,58 +6,86 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, Text, bindparam, delete, func, select, text
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segment.store.members import Change
 from services.segment.tables import deadlines, homes, members, redirects, viewers
+from shared.contracts import ProfileMerged, ProfileSplit
+
+Moved = ProfileMerged | ProfileSplit
 
 _SETTLE = text(
     """
     INSERT INTO homes (origin, profile_id, move)
-    SELECT origin, :into, :move FROM unnest(:origins) AS origin ORDER BY origin
+    SELECT DISTINCT ON (origin) origin, into_id, move FROM unnest(:origins, :into, :moves) AS n (origin, into_id, move)
+    ORDER BY origin, move DESC
     ON CONFLICT (origin) DO UPDATE SET profile_id = excluded.profile_id, move = excluded.move
     WHERE homes.move < excluded.move
     """
-).bindparams(bindparam("origins", type_=ARRAY(Text)))
+).bindparams(
+    bindparam("origins", type_=ARRAY(Text)),
+    bindparam("into", type_=ARRAY(BigInteger)),
+    bindparam("moves", type_=ARRAY(BigInteger)),
+)
 
 _FOLLOW = text(
     """
-    UPDATE events AS e SET profile_id = h.profile_id FROM homes h
-    WHERE e.profile_id = :left AND e.origin = ANY(:origins) AND h.origin = e.origin AND h.profile_id <> :left
+    UPDATE events AS e SET profile_id = h.profile_id
+    FROM unnest(:origins, :left) AS n (origin, left_id) JOIN homes h USING (origin)
+    WHERE e.profile_id = n.left_id AND e.origin = n.origin AND h.profile_id <> n.left_id
     """
-).bindparams(bindparam("origins", type_=ARRAY(Text)))
+).bindparams(bindparam("origins", type_=ARRAY(Text)), bindparam("left", type_=ARRAY(BigInteger)))
+
+_END = text(
+    """
+    INSERT INTO redirects (profile_id, into_id, move)
+    SELECT DISTINCT ON (gone) gone, into_id, move FROM unnest(:gone, :into, :moves) AS n (gone, into_id, move)
+    ORDER BY gone, move DESC
+    ON CONFLICT (profile_id) DO UPDATE SET into_id = excluded.into_id, move = excluded.move
+    """
+).bindparams(
+    bindparam("gone", type_=ARRAY(BigInteger)),
+    bindparam("into", type_=ARRAY(BigInteger)),
+    bindparam("moves", type_=ARRAY(BigInteger)),
+)
 
 
 def _any(values: Iterable[int]) -> Any:
     return func.any(bindparam(None, sorted(values), type_=ARRAY(BigInteger)))
 
 
-async def settle(session: AsyncSession, origins: Sequence[str], into: int, move: int) -> None:
-    """These origins are there since that move, unless a later one is known."""
-    await session.execute(_SETTLE, {"origins": sorted(origins), "into": into, "move": move})
+async def settle(session: AsyncSession, items: Sequence[Moved]) -> None:
+    """Origins are where they went, unless a later move of theirs is known."""
+    pairs = [(origin, item) for item in items for origin in item.origins]
+    values = {
+        "origins": [origin for origin, _ in pairs],
+        "into": [item.into_id for _, item in pairs],
+        "moves": [item.move for _, item in pairs],
+    }
+    await session.execute(_SETTLE, values)
 
 
-async def present(session: AsyncSession, origins: Sequence[str]) -> set[int]:
-    """The viewers these origins are of, as far as they ever moved."""
-    among = func.any(bindparam(None, list(origins), type_=ARRAY(Text)))
+async def present(session: AsyncSession, items: Sequence[Moved]) -> set[int]:
+    """The viewers that the origins of these moves are of now."""
+    origins = sorted({origin for item in items for origin in item.origins})
+    among = func.any(bindparam(None, origins, type_=ARRAY(Text)))
     return set(await session.scalars(select(homes.c.profile_id).where(homes.c.origin == among).distinct()))
 
 
-async def follow(session: AsyncSession, origins: Sequence[str], left: int) -> None:
+async def follow(session: AsyncSession, items: Sequence[Moved]) -> None:
     """Events of these origins that are still with the viewer they left go where the origins are."""
-    await session.execute(_FOLLOW, {"origins": list(origins), "left": left})
+    pairs = sorted({(origin, item.from_id) for item in items for origin in item.origins})
+    await session.execute(_FOLLOW, {"origins": [one for one, _ in pairs], "left": [left for _, left in pairs]})
 
 
-async def end(session: AsyncSession, profile_id: int, into: int, move: int) -> None:
-    """This viewer is part of another one."""
-    statement = upsert(redirects).values(profile_id=profile_id, into_id=into, move=move)
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["profile_id"],
-            set_={"into_id": statement.excluded.into_id, "move": statement.excluded.move},
-        )
-    )
+async def end(session: AsyncSession, items: Sequence[ProfileMerged]) -> None:
+    """Viewers became part of others."""
+    values = {
+        "gone": [item.from_id for item in items],
+        "into": [item.into_id for item in items],
+        "moves": [item.move for item in items],
+    }
+    await session.execute(_END, values)
 
 
 async def ended(session: AsyncSession, profile_ids: Iterable[int]) -> set[int]:
