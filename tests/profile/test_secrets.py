@@ -39,3 +39,17 @@ def test_the_quick_look_sees_what_the_slow_one_sees(value: Any, name: str) -> No
 def test_what_is_sealed_is_what_was_seen(value: Any) -> None:
     changed = contacts.sealed(value, lambda of, _: f"{sealing.MARK}{of}:sealed") is not value
     assert changed == contacts.has_secret(value)
+
+
+def has_contact(value: Any) -> bool:
+    """The definition: an entry at any depth is contact data."""
+    if isinstance(value, dict):
+        return any(contacts.is_contact(name, inner) or has_contact(inner) for name, inner in value.items())
+    return isinstance(value, list) and any(contacts.is_contact("", inner) or has_contact(inner) for inner in value)
+
+
+@given(VALUES)
+def test_scrubbing_leaves_no_contact_data_and_everything_else(value: Any) -> None:
+    clean = contacts.scrubbed(value)
+    assert not has_contact(clean)
+    assert (clean is value) == (not has_contact(value))

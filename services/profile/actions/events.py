@@ -125,15 +125,13 @@ def _line(call: Call, owner: int) -> events.Line:
 
 def _seen(calls: Iterable[Call]) -> list[Seen]:
     """How these calls move the counters of their origins, by origin."""
-    by_origin: dict[str, list[Call]] = {}
+    by_origin: dict[str, Seen] = {}
     for call in calls:
-        by_origin.setdefault(call.claim.origin, []).append(call)
-    return [
-        Seen(
-            origin,
-            events=sum(call.event is not None for call in its),
-            first=min(call.time for call in its),
-            last=max(call.time for call in its),
+        origin, time, counts = call.claim.origin, call.time, call.event is not None
+        known = by_origin.get(origin)
+        by_origin[origin] = (
+            Seen(origin, counts, time, time)
+            if known is None
+            else Seen(origin, known.events + counts, min(known.first, time), max(known.last, time))
         )
-        for origin, its in sorted(by_origin.items())
-    ]
+    return [by_origin[origin] for origin in sorted(by_origin)]

@@ -73,8 +73,24 @@ def is_contact(name: str, value: Any) -> bool:
     return _named(name) and value is not None and not isinstance(value, bool)
 
 
+def _may_tell(value: dict[str, Any] | list[Any]) -> bool:
+    """Whether there might be contact data in here: a quick look that only ever errs on the side of yes."""
+    for name, inner in value.items() if isinstance(value, dict) else (("", inner) for inner in value):
+        if isinstance(inner, str):
+            if "@" in inner or inner.startswith(sealing.MARK) or _named(name):
+                return True
+        elif isinstance(inner, dict | list):
+            if _named(name) or _may_tell(inner):
+                return True
+        elif inner is not None and _named(name):
+            return True
+    return False
+
+
 def scrubbed(value: Any) -> Any:
     """The value without the contact data inside it, at any depth; the same object when there is none."""
+    if isinstance(value, dict | list) and not _may_tell(value):
+        return value
     if isinstance(value, dict):
         clean = {
             name: scrubbed(inner) if isinstance(inner, dict | list) else inner
