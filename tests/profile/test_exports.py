@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import re
@@ -22,10 +23,6 @@ from services.profile.rules.workbook import Workbook
 from shared.contracts import EventReceived
 from tests.harness.houses import Opening, Running
 from tests.profile.samples import call
-
-XML = st.text(
-    st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"), max_size=20
-)
 
 
 @pytest.fixture
@@ -55,7 +52,7 @@ def table(content: bytes) -> list[list[str]]:
 
 async def sheet(content: bytes, tmp_path: Path) -> list[list[str]]:
     path = tmp_path / "book.xlsx"
-    path.write_bytes(content)
+    await asyncio.to_thread(path.write_bytes, content)
     return [line async for line in sheets.lines_of_workbook(path)]
 
 
@@ -81,7 +78,7 @@ async def test_a_csv_holds_whom_and_what_was_asked(running: Running) -> None:
 
 async def test_only_an_admin_gets_contact_data(running: Running) -> None:
     await take(running, *PEOPLE)
-    order = {"columns": ["id:user_id", "trait:email"], "filter": {"has": ["email"]}}
+    order: dict[str, Any] = {"columns": ["id:user_id", "trait:email"], "filter": {"has": ["email"]}}
     assert table(await export(running, **order))[1] == ["u1", "b•••@example.com"]
     assert table(await export(running, role="admin", **order))[1] == ["u1", "bob@example.com"]
     answer = await running.client.get("/v1/exports/1/file", headers=running.headers("admin"))
@@ -102,7 +99,7 @@ async def test_an_xlsx_holds_texts_as_texts(running: Running, tmp_path: Path) ->
 
 async def test_pseudonyms_say_nothing_and_stay(running: Running) -> None:
     await take(running, *PEOPLE)
-    order = {"columns": ["profile_id", "trait:age"], "pseudonymous": True}
+    order: dict[str, Any] = {"columns": ["profile_id", "trait:age"], "pseudonymous": True}
     first = table(await export(running, role="admin", **order))
     assert first[0] == ["pseudonym", "age"]
     assert first == table(await export(running, **order))
@@ -145,14 +142,10 @@ async def test_more_viewers_than_one_walk(running: Running, monkeypatch: pytest.
 async def test_an_export_comes_back_through_an_import(
     running: Running, eventually: Callable[..., Awaitable[Any]]
 ) -> None:
-    said = {
-        f"u{n}": value for n, value in enumerate(["=1+1", "'=2", " x", "a;=3", "＝4", "张\n三", '"q"', "-5", "'", "@a"])
-    }
+    values = ["=1+1", "'=2", " x", "a;=3", "＝4", "张\n三", '"q"', "-5", "'", "@a"]
+    said = {f"u{n}": value for n, value in enumerate(values)}
     await take(running, *(call("identify", user_id=user, traits={"said": value}) for user, value in said.items()))
     for format in ("csv", "xlsx"):
-        content = await export(
-            running, format=format, columns=["id:user_id", "trait:said"], filter={"trait": ["n:eq:1"]}
-        )
         content = await export(running, format=format, columns=["id:user_id", "trait:said"])
         file = (await running.client.post("/v1/imports", content=content)).json()
         mapping = {"user_id": {"id": "user_id"}, "said": {"trait": f"again_{format}"}}
@@ -165,12 +158,9 @@ async def test_an_export_comes_back_through_an_import(
         await eventually(finished)
         for user, value in said.items():
             traits = (await running.client.get(f"/v1/profiles/user_id:{user}")).json()["traits"]
-            assert traits[f"again_{format}"] == value.strip() or format == "xlsx"
-            if not value.startswith("'"):
-                assert traits[f"again_{format}"].replace("\r\n", "\n") == value.strip()
+            assert traits[f"again_{format}"] == value.strip()
 
 
-DANGER = "=+-@＝＋－＠\t\r"
 BLANKS = " \u00a0\u3000\u200b\ufeff\u2028\t\n\r'"
 
 
@@ -190,7 +180,8 @@ def test_what_was_guarded_is_taken_back_whole(text: str) -> None:
 
 async def _written(rows: Sequence[Sequence[Any]], path: Path) -> list[list[str]]:
     book = Workbook(["a", "b", "c"])
-    path.write_bytes(b"".join([book.rows(rows[:2]), book.rows(rows[2:]), book.end()]))
+    content = b"".join([book.rows(rows[:2]), book.rows(rows[2:]), book.end()])
+    await asyncio.to_thread(path.write_bytes, content)
     return [line async for line in sheets.lines_of_workbook(path)]
 
 
