@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.profile.actions import event_types, exports, imports, refused, search
+from services.profile.actions import event_types, exports, imports, quality, refused, search
 from shared.clock import Every
 
 TIMERS = (
@@ -11,4 +11,6 @@ TIMERS = (
     Every(1.0, search.refresh, "search"),
     Every(3600.0, imports.forget, "imports"),
     Every(3600.0, exports.forget, "exports"),
+    Every(10.0, quality.fold, "quality counts"),
+    Every(300.0, quality.snapshot, "quality"),
 )

@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import intake, keys, links, registry
+from services.profile.actions import intake, keys, links, quality, registry
 from services.profile.actions.stages import STAGES, Recorded
 from services.profile.actions.telling import told
 from services.profile.rules import events as event_rules
@@ -33,7 +33,9 @@ async def absorb(session: AsyncSession, items: list[EventReceived], *, late: dat
     are taken in, where that is not on arrival.
     """
     blind = links.blinder(session)
-    batch = await intake.admit(session, _once(event_rules.read(item, blind) for item in items))
+    read = _once(event_rules.read(item, blind) for item in items)
+    batch = await intake.admit(session, read)
+    refused = quality.missing(read, batch)
     months = await events.open_months(session, {events.month(call.time) for call in batch})
     if repeated := await events.elsewhere(session, ((call.message_id, call.time) for call in batch), months):
         batch = [call for call in batch if call.message_id not in repeated]
@@ -50,6 +52,7 @@ async def absorb(session: AsyncSession, items: list[EventReceived], *, late: dat
     await _update(session, fresh, plan.untold)
     for stage in STAGES if fresh else ():
         await stage(session, fresh)
+    await quality.note(session, items, refused, [call for call, _ in fresh])
     for call, owner in fresh:
         if call.event is not None:
             tell(session, event_rules.recorded(call, call.event, owner, late=late))

@@ -17,7 +17,7 @@ TIME = TIMESTAMP(timezone=True)
 def _counters() -> list[sa.Column[int]]:
     return [
         sa.Column(name, sa.BigInteger, nullable=False)
-        for name in ("received", "recorded", "late", "expected", "filled", "valid")
+        for name in ("received", "refused", "recorded", "late", "bots", "expected", "filled", "valid")
     ]
 
 

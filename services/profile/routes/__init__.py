@@ -8,6 +8,7 @@ from services.profile.routes import (
     links,
     portraits,
     profiles,
+    quality,
     refused,
     search,
     touches,
@@ -15,6 +16,7 @@ from services.profile.routes import (
 
 # A ref is a path: what stands below one comes before the one that would swallow it.
 ROUTERS = (
+    quality.router,
     exports.router,
     imports.router,
     event_types.router,

@@ -12,7 +12,7 @@ from shared.tables import TIME
 def _counters() -> list[Column[int]]:
     return [
         Column(name, BigInteger, nullable=False)
-        for name in ("received", "recorded", "late", "expected", "filled", "valid")
+        for name in ("received", "refused", "recorded", "late", "bots", "expected", "filled", "valid")
     ]
 
 
