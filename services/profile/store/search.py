@@ -15,8 +15,8 @@ from shared.tables import TIME
 Place = tuple[Any, int]
 """Where a page begins: after this value and this profile."""
 
-WINDOW = 4000
-"""Rows walked in the order of the list before the index of a condition is asked instead."""
+NEAR, FAR = 500, 4000
+"""Rows walked in the order of the list, first and then, before the index of a condition is asked instead."""
 
 CAP = 20_000
 """How far matches are counted to see which condition is the rarest."""
@@ -198,7 +198,7 @@ def _typed(statement: str, values: Mapping[str, Any]) -> Any:
 
 
 async def window(
-    session: AsyncSession, wanted: Wanted, sort: Sort, *, cursor: Place | None, size: int = WINDOW
+    session: AsyncSession, wanted: Wanted, sort: Sort, *, cursor: Place | None, size: int = FAR
 ) -> Windowed:
     """Who is wanted among the next `size` viewers of the list: time is bounded however rare they are."""
     values: dict[str, Any] = {"size": size}
