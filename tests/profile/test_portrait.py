@@ -136,6 +136,14 @@ async def test_who_does_not_want_profiling_has_no_interests(running: Running, co
     assert (found["profiled"], found["interests"]) == (False, [])
 
 
+async def test_no_contact_data_becomes_an_interest(running: Running) -> None:
+    for query in ("bob@example.com", "anime bob@example.com 13800138000"):
+        await take(running, call(user_id="u1", event="Search Performed", properties={"query": query}))
+    await take(running, call(user_id="u1", properties={"tags": ["bob@example.com", "go"], "category": "b@example.com"}))
+    found = await portrait(running, "user_id:u1")
+    assert sorted(one["tag"] for one in found["interests"]) == ["anime", "go"]
+
+
 async def test_nobody_has_no_portrait(running: Running) -> None:
     problem = await portrait(running, "user_id:nobody", status=404)
     assert "nobody is known as" in problem["detail"]

@@ -11,6 +11,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from services.profile.rules import sealing
+
 UNIT = 1_000_000
 """Stored parts of a weight of 1 at the end of the month."""
 
@@ -70,16 +72,20 @@ def tags(event: str, properties: Mapping[str, Any], item: Thing | None) -> set[s
     if item is not None:
         found += item.tags
     if event == SEARCHED and isinstance(query := properties.get("query"), str):
-        # Whoever searches for an address or a number does not say what he likes.
-        found += [word.casefold() for word in query[:200].split() if "@" not in word and not word.isdigit()]
+        # Whoever searches for an address or a number does not say what he likes; an address alone is sealed by now.
+        words = () if sealing.is_sealed(query) else query[:200].split()
+        found += [word.casefold() for word in words if "@" not in word and not word.isdigit()]
     return clean(found)
 
 
 def clean(found: Iterable[Any]) -> set[str]:
-    """Tags as they are kept: text without blanks around it, of at most 64 characters, the first 20."""
+    """Tags as they are kept: plain text without blanks around it, of at most 64 characters, the first 20."""
     kept: set[str] = set()
     for one in found:
-        if isinstance(one, str) and (tag := one.strip()) and len(tag) <= LONGEST and "\0" not in tag:
+        if not isinstance(one, str) or one.startswith(sealing.MARK):
+            continue
+        tag = one.strip()
+        if tag and len(tag) <= LONGEST and "\0" not in tag:
             kept.add(tag)
             if len(kept) == MOST_TAGS:
                 break
