@@ -8,7 +8,7 @@ from shared.clock import Every
 TIMERS = (
     Every(600.0, refused.forget, "refused events"),
     Every(3600.0, event_types.forget, "violations"),
-    Every(1.0, search.refresh, "search"),
+    Every(2.0, search.refresh, "search"),
     Every(3600.0, imports.forget, "imports"),
     Every(3600.0, exports.forget, "exports"),
     Every(10.0, quality.fold, "quality counts"),

@@ -200,3 +200,18 @@ def test_two_chinese_letters_give_whole_trigrams() -> None:
     assert len(words) == 2
     assert all(len(word) >= 4 for word in words)
     assert rules.key("Zhang 张-3") == f" zhang {rules.key('张').strip()} 3 "
+
+
+async def test_who_became_one_is_found_once_with_everything(running: Running) -> None:
+    await take(running, call("identify", anonymous_id="a1", traits={"city": "Rome"}), call(anonymous_id="a1"))
+    await take(running, call("identify", anonymous_id="a2", traits={"name": "Bob"}), call(anonymous_id="a2"))
+    assert await found(running, trait="city:eq:Rome") == [1]
+    assert await found(running, name="bob") == [2]
+    await take(
+        running, call("identify", user_id="u1", anonymous_id="a1"), call("identify", user_id="u1", anonymous_id="a2")
+    )
+    both = await found(running, trait="city:eq:Rome")
+    assert both == await found(running, name="bob")
+    assert len(both) == 1
+    assert await found(running, sort="events") == both
+    assert (await get(running, q="a2"))["items"][0]["events"] == 2

@@ -71,6 +71,7 @@ async def refresh(session: AsyncSession) -> bool:
         return False
     await store.count_activity(session, sorted(taken))
     if changed := sorted(profile_id for profile_id, whole in taken.items() if whole):
+        await store.drop_activity(session, changed)
         found_by = {}
         laid = await registry.registry(session)
         tags = await store_tags.names(session, changed, clock.now())

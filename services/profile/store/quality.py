@@ -6,13 +6,23 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, text
+from sqlalchemy import ARRAY, BigInteger, Date, Row, Text, bindparam, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.tables import activity, quality_counts, quality_notes, quality_snapshots, search
+from services.profile.tables import activity, quality_counts, quality_snapshots, search
+from shared.tables import TIME
 
 COUNTERS = ("received", "refused", "recorded", "late", "bots", "expected", "filled", "valid")
+
+_COLUMNS = ("day", "source", "event", *COUNTERS, "last")
+_TYPES: dict[str, Any] = {"day": Date, "source": Text, "event": Text, "last": TIME}
+
+_NOTE = text(
+    f"""
+    INSERT INTO quality_notes ({", ".join(_COLUMNS)}) SELECT * FROM unnest({", ".join(f":{name}" for name in _COLUMNS)})
+    """  # noqa: S608 - built of the names of our own columns
+).bindparams(*(bindparam(name, type_=ARRAY(_TYPES.get(name, BigInteger))) for name in _COLUMNS))
 
 _FOLD = text(
     f"""
@@ -29,7 +39,7 @@ _FOLD = text(
 async def note(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     """Keep what a batch adds to the counters."""
     if rows:
-        await session.execute(insert(quality_notes).values(rows))
+        await session.execute(_NOTE, {name: [row[name] for row in rows] for name in _COLUMNS})
 
 
 async def fold(session: AsyncSession) -> None:

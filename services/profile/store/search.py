@@ -127,6 +127,10 @@ async def take(session: AsyncSession, *, limit: int) -> dict[int, bool]:
 async def count_activity(session: AsyncSession, profile_ids: Sequence[int]) -> None:
     """Work out when these viewers were seen, from their identities."""
     await session.execute(_ACTIVE, {"profile_ids": profile_ids})
+
+
+async def drop_activity(session: AsyncSession, profile_ids: Sequence[int]) -> None:
+    """Forget when those of these were seen who have no identity any more."""
     await session.execute(_GONE, {"profile_ids": profile_ids})
 
 
