@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import audit, documents, memory, proxy, routes, viewers
-from gateway.edge import decide, events, links
+from gateway.edge import decide, events, links, sensors
 from gateway.settings import Settings
 from gateway.signin import SignIn
 from gateway.steps import STEPS
@@ -32,6 +32,7 @@ SERVICE = Service(
     tables=metadata,
     routes=(
         events.router,
+        sensors.router,
         decide.router,
         links.router,
         routes.router,

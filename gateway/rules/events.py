@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args
 import msgspec
 
 from shared.contracts import EventReceived
-from shared.contracts.events import Call
+from shared.contracts.events import Call, Operation
 
 EVENT_BYTES = 32 * 1024
 """One event is at most this long (Segment's limit)."""
@@ -190,8 +190,24 @@ def _event(
     if len(raw) > EVENT_BYTES:
         raise Refused(413, "event_too_large", f"an event may have {EVENT_BYTES} bytes, this one has {len(raw)}")
     sent = read(raw, _sent)
-    kind = call or _call(sent.type)
-    viewer = sent.anonymous_id or sent.user_id
+    return taken(sent, call or _call(sent.type), arrival, sent_at=sent_at, shared=shared)
+
+
+def taken(
+    sent: Sent,
+    kind: Call,
+    arrival: Arrival,
+    *,
+    sent_at: datetime | None = None,
+    shared: dict[str, Any] | None = None,
+    operations: dict[str, Operation] | None = None,
+    viewer: str | None = None,
+) -> Accepted:
+    """A call, judged and encoded; Refused with the reason else. `operations` is what an identify does with traits.
+
+    `viewer` is an id of his that stands elsewhere, where there is neither a user nor an anonymous id.
+    """
+    viewer = sent.anonymous_id or sent.user_id or viewer
     if not viewer:
         raise Refused(400, "missing_id", "userId or anonymousId is required", field="userId")
     _bounded(sent)
@@ -221,6 +237,7 @@ def _event(
         properties=properties,
         traits=sent.traits or {},
         context=context,
+        operations=operations or msgspec.UNSET,
     )
     return Accepted(viewer, _encode(fact))
 
