@@ -54,6 +54,15 @@ async def echo(request: Request, caller: CallerDep) -> dict[str, Any]:
     }
 
 
+files = APIRouter()
+
+
+@files.post("/v1/imports", dependencies=[allow("profile:write")], include_in_schema=False)
+async def size(request: Request) -> int:
+    """How many bytes arrived."""
+    return len(await request.body())
+
+
 @router.post("/count", dependencies=[allow("profile:write")])
 async def count(session: Session, house: HouseDep) -> dict[str, int]:
     """How often this was done."""
@@ -98,7 +107,7 @@ async def memory(_: object) -> AsyncIterator[dict[str, Any]]:
 @pytest.fixture
 async def service(databases: Databases, bus: TestBus) -> AsyncIterator[tuple[str, FastAPI]]:
     """A small service of the kernel that owns profile's paths."""
-    small = Service(name="profile", title="Small", tables=MetaData(), routes=(router,), memory=memory)
+    small = Service(name="profile", title="Small", tables=MetaData(), routes=(router, files), memory=memory)
     url = await databases.clone("profile")
     app = create_app(small, settings_of(small, database_url=url, bus=bus))
     async with listening(app) as address:
@@ -198,6 +207,16 @@ async def test_a_body_of_more_than_ten_megabytes_is_refused(gateway: Gateway) ->
     for content in (chunks(), b"x" * (10 * 1024 * 1024 + 1)):
         answer = await gateway.admin.post("/v1/profiles/echo/x", content=content)
         assert (answer.status_code, answer.json()["type"]) == (413, "/problems/too-large")
+
+
+async def test_a_file_may_have_fifty(gateway: Gateway) -> None:
+    async def chunks(count: int) -> AsyncIterator[bytes]:
+        for _ in range(count):
+            yield b"x" * 1024 * 1024
+
+    answer = await gateway.admin.post("/v1/imports", content=chunks(50))
+    assert (answer.status_code, answer.json()) == (200, 50 * 1024 * 1024)
+    assert (await gateway.admin.post("/v1/imports", content=chunks(51))).status_code == 413
 
 
 async def test_an_answer_that_breaks_off_does_not_look_complete(gateway: Gateway) -> None:
