@@ -212,3 +212,19 @@ async def test_programs_are_marked_and_kept(take: Callable[..., Awaitable[list[F
             ("user_id:h", None, 1),
             ("user_id:s", None, 400),
         ]
+
+
+async def test_what_was_written_stands_nowhere_in_clear(running: Running) -> None:
+    """Neither the payload nor the excerpt of a refused event can be read without its viewer's key."""
+    await change(running.client, mode="refuse", schema={"properties": {"text": {"type": "integer"}}})
+    await give(running, call(user_id="u1", properties={"text": "my secret words", "email": "bob@example.com"}))
+    async with running.house.db.transaction() as session:
+        stored = str((await session.execute(text("SELECT r::text FROM refused_events r"))).scalar_one())
+    assert "secret words" not in stored
+    assert "bob@" not in stored
+    (shown,) = (await running.client.get("/v1/refused-events")).json()["items"]
+    assert shown["properties"]["text"] == "my secret words", "an admin may see it"
+    async with running.house.db.transaction() as session:
+        await session.execute(text("DELETE FROM data_keys"))
+    (shown,) = (await running.client.get("/v1/refused-events")).json()["items"]
+    assert shown["properties"] == {}

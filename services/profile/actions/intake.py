@@ -9,8 +9,9 @@ import msgspec
 from prometheus_client import Counter
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.profile.actions import keys
 from services.profile.actions import plan as plans
-from services.profile.rules import bots
+from services.profile.rules import bots, sealing
 from services.profile.rules import event_types as rules
 from services.profile.rules.event_types import Plan, Violation
 from services.profile.rules.events import Call
@@ -25,6 +26,9 @@ BOTS = Counter("marquee_bot_events", "Recorded events of programs", ["by"])
 
 BOT = "bot"
 """In an event's context: how we know that it was a program, `agent` or `pace`."""
+
+CALL = "call"
+"""What a sealed refused event is called inside its seal."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -66,7 +70,7 @@ async def admit(session: AsyncSession, batch: Sequence[Call]) -> list[Call]:
             flawed.append((call, found))
             kept.append(call)
     if kicked:
-        await refused.keep(session, [line(call, found) for call, found in kicked])
+        await refused.keep(session, await lines(session, kicked))
     if flawed:
         await event_types.count(session, _days(flawed))
     if kicked or flawed or stripped:
@@ -86,20 +90,27 @@ def judge(plan: Plan, call: Call) -> Violation | None:
     return rules.violation(its, call.properties)
 
 
-def line(call: Call, found: Violation) -> refused.Line:
-    """A refused event as it is kept."""
-    return refused.Line(
-        message_id=call.message_id,
-        refused_at=clock.now(),
-        event=call.event or "",
-        source=call.item.source,
-        origin=call.claim.origin,
-        time=call.time,
-        reason=found.reason,
-        path=found.path,
-        excerpt=found.excerpt,
-        call=_encode(call.item).decode(),
-    )
+async def lines(session: AsyncSession, kicked: Iterable[tuple[Call, Violation]]) -> list[refused.Line]:
+    """Refused events as they are kept: each sealed with the key of its origin, so that erasing it erases them."""
+    kicked = list(kicked)
+    held = await keys.of(session, {call.claim.origin for call, _ in kicked}, make=True)
+    return [
+        refused.Line(
+            message_id=call.message_id,
+            refused_at=clock.now(),
+            event=call.event or "",
+            source=call.item.source,
+            origin=call.claim.origin,
+            time=call.time,
+            reason=found.reason,
+            path=found.path,
+            excerpt=found.excerpt,
+            call=_encode(
+                sealing.seal(held[call.claim.origin], call.claim.origin, CALL, msgspec.to_builtins(call.item))
+            ).decode(),
+        )
+        for call, found in kicked
+    ]
 
 
 def _days(flawed: Iterable[tuple[Call, Violation]]) -> list[event_types.Found]:

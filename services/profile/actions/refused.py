@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,9 +10,10 @@ import msgspec
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import events, intake, plan
+from services.profile.actions import events, intake, keys, links, plan
 from services.profile.rules import contacts
 from services.profile.rules import events as event_rules
+from services.profile.rules.event_types import Violation
 from services.profile.schemas.collection import RefusedEvent, Replay, ReplayBegun
 from services.profile.store import refused as store
 from services.profile.store.refused import Filter
@@ -45,8 +47,9 @@ async def page(
     wanted = Filter(event, source, after, before)
     rows = await store.page(session, wanted, before=asked.number("id"), limit=asked.limit + 1)
     shown = rows[: asked.limit]
+    items = await _opened(session, shown)
     return Page(
-        items=[_shown(row, unmasked=unmasked) for row in shown],
+        items=[_shown(row, items.get(row.id), unmasked=unmasked) for row in shown],
         next=pages.encode({"id": shown[-1].id}) if len(rows) > len(shown) else None,
     )
 
@@ -70,22 +73,25 @@ async def step(session: AsyncSession, job: JobRow) -> Progress:
     if not rows:
         return Progress(job.done, cursor=job.cursor, finished=True)
     present = await plan.current(session)
+    blind = links.blinder(session)
+    items = await _opened(session, rows)
+    # What nobody can open any more belongs to somebody who was erased: it goes.
+    gone = [row.id for row in rows if row.id not in items]
     mended: list[EventReceived] = []
-    gone: list[int] = []
-    still: list[store.Line] = []
-    for row in rows:
-        item = msgspec.convert(row.call, EventReceived)
-        call = event_rules.read(item)
+    still: list[tuple[event_rules.Call, Violation]] = []
+    for row_id, item in items.items():
+        call = event_rules.read(item, blind)
         found = intake.judge(present, call)
         if found is None:
             mended.append(item)
-            gone.append(row.id)
+            gone.append(row_id)
         else:
-            still.append(intake.line(call, found))
+            still.append((call, found))
     if still:
-        await store.keep(session, still)
-    if mended:
+        await store.keep(session, await intake.lines(session, still))
+    if gone:
         await store.drop(session, gone)
+    if mended:
         await events.absorb(session, mended, late=clock.now())
     return Progress(job.done + len(rows), cursor=str(rows[-1].id), finished=len(rows) < CHUNK)
 
@@ -98,8 +104,15 @@ async def forget(session: AsyncSession) -> None:
     await store.forget(session, clock.now() - KEPT)
 
 
-def _shown(row: Row[Any], *, unmasked: bool) -> RefusedEvent:
-    properties = row.call.get("properties") or {}
+async def _opened(session: AsyncSession, rows: Sequence[Row[Any]]) -> dict[int, EventReceived]:
+    """The calls of these rows by id, where they can be opened."""
+    opening = await keys.opener(session, {row.origin for row in rows})
+    opened = {row.id: opening(row.origin)(row.call) for row in rows}
+    return {row_id: msgspec.convert(one, EventReceived) for row_id, one in opened.items() if one != keys.LOST}
+
+
+def _shown(row: Row[Any], item: EventReceived | None, *, unmasked: bool) -> RefusedEvent:
+    properties = item.properties if item is not None else {}
     return RefusedEvent(
         id=row.id,
         refused_at=row.refused_at,

@@ -59,7 +59,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("path", sa.Text, nullable=False),
         sa.Column("excerpt", sa.Text, nullable=False, comment="the value at the path, contact data masked"),
-        sa.Column("call", JSONB, nullable=False, comment="EventReceived, as it came"),
+        sa.Column("call", JSONB, nullable=False, comment="EventReceived as it came, sealed"),
         sa.PrimaryKeyConstraint("id", name="refused_events_pkey"),
         sa.UniqueConstraint("message_id", name="refused_events_message_id_key"),
         comment="Events that were not recorded, kept for seven days",

@@ -202,7 +202,9 @@ def violation(its: Compiled, properties: Mapping[str, Any]) -> Violation:
 
 
 def _excerpt(name: str, value: Any) -> str:
-    text = json.dumps(contacts.masked(value, name), ensure_ascii=False, default=str)
+    if contacts.has_secret(value, name):
+        return "•••"
+    text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= EXCERPT else text[: EXCERPT - 1] + "…"
 
 

@@ -55,7 +55,7 @@ refused_events = Table(
     Column("reason", Text, nullable=False),
     Column("path", Text, nullable=False),
     Column("excerpt", Text, nullable=False, comment="the value at the path, contact data masked"),
-    Column("call", JSONB, nullable=False, comment="EventReceived, as it came"),
+    Column("call", JSONB, nullable=False, comment="EventReceived as it came, sealed"),
     Index(None, "event", "id"),
     comment="Events that were not recorded, kept for seven days",
 )
