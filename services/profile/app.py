@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.profile.actions import plan
+from services.profile.actions import aggregates, plan
 from services.profile.listeners import ANSWERS, LISTENERS, SNAPSHOTS
 from services.profile.routes import ROUTERS
 from services.profile.steps import JOBS, STEPS
@@ -29,5 +29,6 @@ SERVICE = Service(
 
 
 def create(settings: Settings) -> FastAPI:
-    """The app of this process."""
+    """The app of this process. Raises UnknownZone for a time zone that is none."""
+    aggregates.terms()
     return create_app(SERVICE, settings)
