@@ -17,6 +17,7 @@ from services.profile.actions import bulk, events, imports
 from services.profile.app import SERVICE
 from services.profile.outside import sheets
 from services.profile.rules import imports as rules
+from services.profile.rules import sealing
 from services.profile.schemas.imports import MappedColumn
 from services.profile.tables import import_lines
 from shared.jobs import JobRow
@@ -62,6 +63,8 @@ MAPPING = {
 async def test_a_file_is_checked_then_taken_in(running: Running, eventually: Eventually) -> None:
     text = '用户ID,姓名,年龄,会员\nu1,张三,20,是\nu2,李四,old,否\n,王五,3,是\n\nu3,\'=1+1,"1,234",0\n'
     file = await brought(running, text)
+    async with running.db.transaction() as session:
+        assert all(sealing.is_sealed(row.lines) for row in await session.execute(import_lines.select()))
     assert file | {"id": 0, "created_at": ""} == {
         "id": 0,
         "name": "people.csv",

@@ -17,13 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.profile.actions import bulk, profiles
 from services.profile.outside import sheets
 from services.profile.outside.sheets import Opened, Unreadable
-from services.profile.rules import cells
+from services.profile.rules import cells, sealing
 from services.profile.rules import imports as rules
 from services.profile.schemas.imports import Import, ImportOrder, MappedColumn
 from services.profile.store import imports as store
 from shared import clock, jobs, pages
 from shared.contracts import ResolveAsked
-from shared.database import Database
+from shared.database import Database, settings_of
 from shared.errors import Conflict, Invalid, NotFound, Problem
 from shared.jobs import JobRow, Progress
 from shared.pages import Page, PageAsked
@@ -148,14 +148,25 @@ async def _add(session: AsyncSession, import_id: int, piece: list[list[str]], be
     if piece:
         # One cell more than there are columns is enough to say that a line is too long.
         storable = [[cell.replace("\0", "\ufffd") for cell in line[: width + 1]] for line in piece]
-        await store.add_lines(session, import_id, before + 2, storable)
+        sealed = sealing.seal(settings_of(session).key(KIND), f"{KIND}:{import_id}", "lines", storable)
+        await store.add_lines(session, import_id, before + 2, sealed)
     return before + len(piece)
 
 
 async def shown(session: AsyncSession, import_id: int) -> Import:
     """One import with its first lines. Raises UnknownImport."""
     row = await _row(session, import_id)
-    return (await _shown(session, [row]))[0].model_copy(update={"sample": await store.sample(session, import_id, 5)})
+    first = await _lines(session, import_id, after=0)
+    sample = first[1][:5] if first else []
+    return (await _shown(session, [row]))[0].model_copy(update={"sample": sample})
+
+
+async def _lines(session: AsyncSession, import_id: int, *, after: int) -> tuple[int, list[list[str]]] | None:
+    """The next lines after that one, with the number of the first. They are sealed: they hold contact data."""
+    found = await store.lines(session, import_id, after=after)
+    if found is None:
+        return None
+    return found[0], sealing.unseal(settings_of(session).key(KIND), f"{KIND}:{import_id}", found[1])
 
 
 async def page(session: AsyncSession, asked: PageAsked) -> Page[Import]:
@@ -216,7 +227,7 @@ async def step(session: AsyncSession, job: JobRow) -> Progress:
     row = await store.by_id(session, import_id, lock=True)
     if row is None:
         return Progress(done=job.done, finished=True)
-    found = await store.lines(session, import_id, after=int(job.cursor or 0))
+    found = await _lines(session, import_id, after=int(job.cursor or 0))
     if found is None:
         state = "checked" if dry_run else "finished"
         await store.change(session, import_id, state=state)
@@ -310,6 +321,6 @@ async def remove(session: AsyncSession, import_id: int) -> None:
 
 
 async def forget(session: AsyncSession) -> None:
-    """Forget lines after seven days, imports after ninety."""
+    """Forget lines and errors after seven days, imports after ninety."""
     now = clock.now()
     await store.forget(session, lines_before=now - LINES_KEPT, before=now - KEPT)

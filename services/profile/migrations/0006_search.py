@@ -86,7 +86,7 @@ def upgrade() -> None:
         "import_lines",
         sa.Column("import_id", sa.BigInteger, nullable=False),
         sa.Column("first", sa.Integer, nullable=False, comment="line number of the first; the header is line 1"),
-        sa.Column("lines", JSONB, nullable=False, comment="cells as text, line by line"),
+        sa.Column("lines", sa.Text, nullable=False, comment="cells as text, line by line, sealed"),
         sa.PrimaryKeyConstraint("import_id", "first", name="import_lines_pkey"),
         sa.ForeignKeyConstraint(["import_id"], ["imports.id"], name="import_lines_import_id_fkey", ondelete="CASCADE"),
         comment="The lines of a file, some hundred in a row: every replica can go on with it",

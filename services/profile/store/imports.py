@@ -37,13 +37,13 @@ async def page(session: AsyncSession, *, before: int | None, limit: int) -> Sequ
     return (await session.execute(statement)).all()
 
 
-async def add_lines(session: AsyncSession, import_id: int, first: int, lines: list[list[str]]) -> None:
-    """Keep these lines; `first` is the number of the first."""
+async def add_lines(session: AsyncSession, import_id: int, first: int, lines: str) -> None:
+    """Keep these lines, sealed; `first` is the number of the first."""
     await session.execute(insert(import_lines).values(import_id=import_id, first=first, lines=lines))
 
 
-async def lines(session: AsyncSession, import_id: int, *, after: int) -> tuple[int, list[list[str]]] | None:
-    """The next lines after that line: the number of the first, and them."""
+async def lines(session: AsyncSession, import_id: int, *, after: int) -> tuple[int, str] | None:
+    """The next lines after that line: the number of the first, and them, sealed."""
     statement = (
         select(import_lines.c.first, import_lines.c.lines)
         .where(import_lines.c.import_id == import_id, import_lines.c.first > after)
@@ -91,13 +91,8 @@ async def remove(session: AsyncSession, import_id: int) -> None:
 
 
 async def forget(session: AsyncSession, *, lines_before: datetime, before: datetime) -> None:
-    """Forget the lines of files brought before one time, and imports brought before another."""
+    """Forget the lines and errors of files brought before one time, and imports brought before another."""
     old = select(imports.c.id).where(imports.c.created_at < lines_before)
     await session.execute(delete(import_lines).where(import_lines.c.import_id.in_(old)))
+    await session.execute(delete(import_errors).where(import_errors.c.import_id.in_(old)))
     await session.execute(delete(imports).where(imports.c.created_at < before))
-
-
-async def sample(session: AsyncSession, import_id: int, count: int) -> list[list[str]]:
-    """The first lines of a file."""
-    found = await lines(session, import_id, after=0)
-    return found[1][:count] if found else []

@@ -32,7 +32,7 @@ import_lines = Table(
     metadata,
     Column("import_id", BigInteger, ForeignKey("imports.id", ondelete="CASCADE"), primary_key=True),
     Column("first", Integer, primary_key=True, comment="line number of the first; the header is line 1"),
-    Column("lines", JSONB, nullable=False, comment="cells as text, line by line"),
+    Column("lines", Text, nullable=False, comment="cells as text, line by line, sealed"),
     comment="The lines of a file, some hundred in a row: every replica can go on with it",
 )
 
