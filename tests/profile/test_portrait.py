@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from deploy.tools import kuairand
+from services.profile.actions import aggregates
 from services.profile.actions.events import absorb
 from services.profile.app import SERVICE
 from services.profile.rules import interests
@@ -253,3 +254,14 @@ async def test_a_portrait_reads_no_event(running: Running) -> None:
         await asyncio.sleep(0)
     # The measure of the target is tests/profile/measure_portrait.py; this only notices a scan.
     assert min(took) < 0.05
+
+
+def test_a_wrong_time_zone_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MARQUEE_TIME_ZONE", "Mars/Olympus")
+    aggregates.terms.cache_clear()
+    with pytest.raises(aggregates.UnknownZone, match="Mars"):
+        aggregates.terms()
+    monkeypatch.setenv("MARQUEE_TIME_ZONE", "Asia/Tokyo")
+    monkeypatch.setenv("MARQUEE_INTEREST_HALF_LIFE_DAYS", "7")
+    assert aggregates.terms() == ("Asia/Tokyo", 7 * 86_400)
+    aggregates.terms.cache_clear()
