@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, Row, Text, bindparam, func, select, text, tuple_
@@ -140,12 +140,17 @@ async def elsewhere(session: AsyncSession, messages: Iterable[tuple[str, datetim
     One statement for each month near the messages; in the month itself the unique index finds them. A client that says
     no time, or whose clock is corrected, gives a resend another time, so it can fall on the other side of the border.
     """
+    if len(among) < 2:
+        return set()
     by_month: dict[Month, dict[str, datetime]] = {}
+    near: dict[date, list[Month]] = {}
     for message_id, time in messages:
-        own = month(time)
-        for its in {month(time - REMEMBERED), month(time + REMEMBERED), *_between(time)} - {own}:
-            if its in among:
-                by_month.setdefault(its, {})[message_id] = time
+        day = time.date()
+        its_near = near.get(day)
+        if its_near is None:
+            its_near = near[day] = [its for its in _around(day) if its in among]
+        for its in its_near:
+            by_month.setdefault(its, {})[message_id] = time
     found: set[str] = set()
     for its, times in by_month.items():
         any_of = events.c.message_id == func.any(bindparam(None, list(times), type_=ARRAY(Text)))
@@ -154,10 +159,11 @@ async def elsewhere(session: AsyncSession, messages: Iterable[tuple[str, datetim
     return found
 
 
-def _between(time: datetime) -> list[Month]:
-    """A whole month that lies inside the remembered time: February, seen from its neighbours."""
-    half = REMEMBERED / 2
-    return [month(time - half), month(time + half)]
+def _around(day: date) -> set[Month]:
+    """The months within the remembered time of a day (UTC), without its own."""
+    noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    reach = REMEMBERED.days + 1
+    return {month(noon + timedelta(days=days)) for days in range(-reach, reach + 1)} - {month(noon)}
 
 
 def _within(its: Month) -> list[ColumnElement[bool]]:
