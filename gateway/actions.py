@@ -14,11 +14,15 @@ from gateway.rules.keys import Key
 from gateway.rules.trim import Position
 from gateway.schemas import KeyMade, KeyShown, NewKey
 from shared import clock
-from shared.errors import Invalid, NotFound
+from shared.errors import Conflict, Invalid, NotFound
 
 
 class UnknownKey(NotFound):
     """There is no such key"""
+
+
+class LastAdminKey(Conflict):
+    """This is the last admin key"""
 
 
 async def make_key(session: AsyncSession, wanted: NewKey) -> KeyMade:
@@ -65,7 +69,10 @@ async def list_keys(session: AsyncSession, *, before: tuple[datetime, str] | Non
 
 
 async def revoke_key(session: AsyncSession, key_id: str) -> None:
-    """Stop a key for good."""
+    """Stop a key for good. The last admin key stays: without it nobody could make another."""
+    admins = [key.id for key in await live_keys(session) if key.kind == "secret" and key.role == "admin"]
+    if admins == [key_id]:
+        raise LastAdminKey("make another admin key first, then revoke this one")
     if not await store.revoke_key(session, key_id, clock.now()):
         raise UnknownKey(key_id)
 

@@ -95,7 +95,9 @@ def routes(name: str) -> APIRouter:
         """How far this process has taken in what was sent and told: nothing is silently stale."""
         waiting = await session.scalar(select(func.count()).select_from(outbox))
         readers = [
-            ReaderShown(stream=reader.stream, caught_up=house.caught_up[reader.stream], behind=reader.behind)
+            ReaderShown(
+                stream=reader.stream, caught_up=house.caught_up[reader.stream], behind=await reader.messages_behind()
+            )
             for reader in house.readers
         ]
         settled = not waiting and all(one.caught_up and one.behind == 0 for one in readers)

@@ -188,10 +188,17 @@ class Reader:
         self._turns = 0
         self._pending: int | None = None
 
-    @property
-    def behind(self) -> int | None:
-        """Messages of its partitions that are not taken in yet, as of the last turn; None while it is not reading."""
-        return self._pending if self._pull is not None else None
+    async def messages_behind(self) -> int | None:
+        """Messages of the stream after the last one taken in, as it is now; None while this process does not read.
+
+        A process that reads only some partitions knows just what the bus still has for it, as of its last turn.
+        """
+        if self._pull is None or self._pending is None:
+            return None
+        if len(self._owned) < len(self.parts):
+            return self._pending
+        state = await self.bus.state(self.stream)
+        return max(0, state.last - max(self.positions.values())) if state.messages else 0
 
     async def step(self) -> bool:
         """Read and take in one batch; True when there was one. Raises MissedFacts on a gap, after closing itself."""

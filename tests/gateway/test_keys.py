@@ -141,6 +141,16 @@ async def test_a_revoked_secret_key_stops(gateway: Gateway) -> None:
     assert await status() == 401
 
 
+async def test_the_last_admin_key_stays(gateway: Gateway) -> None:
+    keys = (await gateway.admin.get("/v1/keys")).json()["items"]
+    first = next(key["id"] for key in keys if key["role"] == "admin")
+    refused = await gateway.admin.delete(f"/v1/keys/{first}")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/last-admin-key")
+    assert (await gateway.admin.get("/v1/keys")).status_code == 200
+    await make(gateway, kind="secret", role="admin")
+    assert (await gateway.admin.delete(f"/v1/keys/{first}")).status_code == 204
+
+
 async def test_a_key_that_expires_stops_by_itself(gateway: Gateway) -> None:
     until = datetime.fromtimestamp(time.time() + 1.5, UTC)
     made = await make(gateway, kind="write", expires_at=until.isoformat())

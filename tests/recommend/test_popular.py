@@ -92,7 +92,8 @@ async def test_imported_history_ranks_as_seen_from_its_newest_day(running: Runni
     held = memory.held(running.house)
     await recommendations.rank(running.db, held)
     found = held.popular.best(kind=None, limit=10, without=None)
-    assert [(item.item_id, round(item.score, 9)) for item in found] == [("new", 4.0), ("old", 2.0)]
+    scores = [(item.item_id, round(item.score, 9)) for item in found]
+    assert scores == [("new", 4.0), ("old", 2.0), ("ancient", 0.0)], "ten half-lives ago fills up the end of the list"
 
 
 async def test_each_event_counts_once_however_often_the_service_restarts(
@@ -126,3 +127,18 @@ async def test_ranking_rests_while_nothing_changes(running: Running) -> None:
     held.popular.rest(until=5)
     assert not held.popular.due(4.9)
     assert held.popular.due(5)
+
+
+async def test_old_days_fill_up_what_happened_lately(running: Running, best: Best, eventually: Eventually) -> None:
+    """After an import of old days something that happens today comes first, and is not all there is."""
+    await offer(running, new="video", old="video", older="video")
+    await running.tell(
+        did("Content Opened", content_id="old", time=NOON - timedelta(days=1500)),
+        did("Content Opened", content_id="older", time=NOON - timedelta(days=1510)),
+        did("Content Opened", content_id="new"),
+    )
+
+    async def filled() -> None:
+        assert await best() == ["new", "old", "older"]
+
+    await eventually(filled)

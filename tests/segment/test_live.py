@@ -330,7 +330,7 @@ async def test_an_archived_segment_is_emptied_and_no_longer_judged(home: Running
     await eventually(empty)
     assert (await home.client.get("/v1/segments/ever")).json()["size"] == 0
     assert (await home.told(SegmentDefined))[-1].archived
-    assert await moves(home, "ever") == [("rule", "in", 1)]
+    assert await moves(home, "ever") == [("rule", "in", 1), ("definition", "out", 1)]
 
 
 async def test_a_newcomers_snapshot_fills_and_is_no_news(open_house: Callable[..., Opening]) -> None:

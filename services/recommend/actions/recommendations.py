@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.recommend import memory, rules, store
 from shared.contracts import RecommendAnswered, RecommendAsked, Recommended
@@ -41,12 +45,9 @@ async def rank(database: Database, held: memory.Memory) -> None:
     held.popular.changed = False
     try:
         async with database.transaction() as session:
-            rows = await store.popularity.best(
-                session,
-                half_life=rules.popularity.HALF_LIFE_DAYS,
-                horizon=rules.popularity.HORIZON_DAYS,
-                each=EACH_KIND,
-            )
+            rows = await _best(session, rules.popularity.HORIZON_DAYS)
+            if len(rows) < EACH_KIND:
+                rows = await _best(session, rules.popularity.FAR_HORIZON_DAYS)
     except BaseException:
         held.popular.changed = True
         raise
@@ -61,3 +62,9 @@ async def rank(database: Database, held: memory.Memory) -> None:
         )
         for row in rows
     )
+
+
+async def _best(session: AsyncSession, horizon: int) -> Sequence[Any]:
+    """The most popular items of the days within the horizon."""
+    half_life = rules.popularity.HALF_LIFE_DAYS
+    return await store.popularity.best(session, half_life=half_life, horizon=horizon, each=EACH_KIND)

@@ -14,6 +14,9 @@ HALF_LIFE_DAYS = 7
 HORIZON_DAYS = 10 * HALF_LIFE_DAYS
 """Days older than ten half-lives weigh less than a thousandth and are left out of the sum."""
 
+FAR_HORIZON_DAYS = 7_000
+"""How far back the list is filled up from when little happened lately, as after an import; 2^-1000 is still a float."""
+
 WEIGHTS = {
     "Content Opened": 1.0,
     "Video Watched": 1.0,

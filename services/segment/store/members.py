@@ -152,9 +152,9 @@ async def snapshot(session: AsyncSession, after: tuple[int, int], limit: int) ->
     return (await session.execute(query)).all()
 
 
-async def clear(session: AsyncSession, segment_id: int, limit: int) -> tuple[int, bool]:
-    """Forget some members and deadlines of an archived segment: how many members went, whether any row is left."""
-    gone: list[int] = []
+async def clear(session: AsyncSession, segment_id: int, limit: int) -> tuple[list[int], bool]:
+    """Forget some members and deadlines of an archived segment: the members that went, whether any row is left."""
+    gone: list[list[int]] = []
     for table in (members, deadlines):
         some = select(table.c.profile_id).where(table.c.segment_id == segment_id).limit(limit).scalar_subquery()
         done = await session.execute(
@@ -162,8 +162,8 @@ async def clear(session: AsyncSession, segment_id: int, limit: int) -> tuple[int
             .where(table.c.segment_id == segment_id, table.c.profile_id.in_(some))
             .returning(table.c.profile_id)
         )
-        gone.append(len(done.all()))
-    return gone[0], max(gone) == limit
+        gone.append(list(done.scalars()))
+    return gone[0], max(map(len, gone)) == limit
 
 
 async def of_viewer(session: AsyncSession, profile_id: int) -> Sequence[AnyRow]:
