@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.profile.actions import aggregates, contacts, events, profiles, snapshots
+from services.profile.actions import aggregates, contacts, events, following, profiles, snapshots
 from shared.answers import Answers
 from shared.catchup import Offers
 from shared.contracts import (
@@ -13,12 +13,16 @@ from shared.contracts import (
     ItemUpdated,
     ProfileUpdated,
     ResolveAsked,
+    SegmentChanged,
+    SegmentDefined,
 )
 from shared.reader import On
 
 LISTENERS = (
     On(EventReceived, events.absorb),
     On(ItemUpdated, aggregates.hear, catch_up=True, optional=True),
+    On(SegmentDefined, following.hear, catch_up=True, optional=True),
+    On(SegmentChanged, following.follow, catch_up=True, optional=True, forget=following.begin_again),
 )
 
 ANSWERS = (Answers(ContactsAsked, contacts.contacts), Answers(ResolveAsked, profiles.resolve))

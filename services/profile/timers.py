@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from services.profile.actions import event_types, exports, imports, quality, refused, search
+from services.profile.actions import event_types, exports, imports, quality, refused, search, tags
 from shared.clock import Every
 
 TIMERS = (
+    Every(2.0, search.refresh, "search"),
+    Every(1.0, tags.expire, "tags that end"),
     Every(600.0, refused.forget, "refused events"),
     Every(3600.0, event_types.forget, "violations"),
-    Every(2.0, search.refresh, "search"),
     Every(3600.0, imports.forget, "imports"),
     Every(3600.0, exports.forget, "exports"),
     Every(10.0, quality.fold, "quality counts"),

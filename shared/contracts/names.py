@@ -11,6 +11,7 @@ PATHS: dict[str, tuple[str, ...]] = {
         "/v1/refused-events",
         "/v1/namespaces",
         "/v1/tags",
+        "/v1/traits",
         "/v1/imports",
         "/v1/exports",
         "/v1/quality",
@@ -24,7 +25,7 @@ PATHS: dict[str, tuple[str, ...]] = {
 
 READERS: dict[str, tuple[str, ...]] = {
     "INTAKE": ("profile",),
-    "FACTS": ("segment", "campaign", "recommend"),
+    "FACTS": ("segment", "campaign", "recommend", "profile"),
     "THINGS": ("profile",),
     "TRIGGERS": ("campaign",),
 }

@@ -9,12 +9,13 @@ from typing import Annotated, Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import keys, links
+from services.profile.actions import keys, links, registry
 from services.profile.rules import consents, contacts, namespaces
 from services.profile.rules import events as event_rules
 from services.profile.rules import identities as rules
 from services.profile.rules import traits as trait_rules
 from services.profile.rules.namespaces import Blind
+from services.profile.rules.sources import Registry
 from services.profile.schemas.portraits import Portrait
 from services.profile.schemas.profiles import Identity, Profile, TimelineEvent
 from services.profile.store import events, identities, merges
@@ -149,13 +150,15 @@ async def found(session: AsyncSession, ref: str, *, field: str | None = None) ->
 async def shown(session: AsyncSession, versions: Mapping[int, int], *, unmasked: bool) -> list[Profile]:
     """Profiles in full, in the order given."""
     held = await keys.opened(session, await identities.of(session, versions))
+    laid = await registry.registry(session)
     return [
-        _profile(profile_id, version, held[profile_id], unmasked=unmasked) for profile_id, version in versions.items()
+        _profile(profile_id, version, held[profile_id], laid, unmasked=unmasked)
+        for profile_id, version in versions.items()
     ]
 
 
-def _profile(profile_id: int, version: int, held: list[Held], *, unmasked: bool) -> Profile:
-    traits = trait_rules.view(trait_rules.read(one.traits) for one in held)
+def _profile(profile_id: int, version: int, held: list[Held], laid: Registry, *, unmasked: bool) -> Profile:
+    traits = trait_rules.view((trait_rules.read(one.traits) for one in held), laid)
     values = {name: trait.value for name, trait in traits.items()}
     seen = {name: value for name, value in values.items() if not consents.is_consent(name)}
     return Profile(
@@ -172,7 +175,7 @@ def _profile(profile_id: int, version: int, held: list[Held], *, unmasked: bool)
             for one in held
             if not namespaces.is_contact(one.origin)
         ],
-        traits=seen if unmasked else contacts.masked(seen),
+        traits=seen if unmasked else laid.veiled(contacts.masked(seen)),
         since={name: traits[name].since for name in seen},
         has=contacts.channels(values),
         consent=consents.current(values, clock.now().date()),

@@ -81,8 +81,15 @@ def upgrade() -> None:
         sa.Column("profile_id", sa.BigInteger, autoincrement=False, nullable=False),
         sa.Column("since", TIME, nullable=False),
         sa.Column("gone", sa.Boolean, nullable=False, server_default=sa.text("false")),
+        sa.Column(
+            "told",
+            sa.Boolean,
+            nullable=False,
+            server_default=sa.text("false"),
+            comment="by the stream, since filling began",
+        ),
         sa.PrimaryKeyConstraint("key", "profile_id", name="followers_pkey"),
-        comment="Who has a tag by rule: the members of its segment as told; who left stays as gone while it is filled",
+        comment="Who has a tag by rule: the members of its segment; who left stays as gone while it is filled",
     )
     op.create_index("followers_profile_id", "followers", ["profile_id"])
     op.create_table(

@@ -11,7 +11,9 @@ from services.profile.routes import (
     quality,
     refused,
     search,
+    tags,
     touches,
+    traits,
 )
 
 # A ref is a path: what stands below one comes before the one that would swallow it.
@@ -25,6 +27,8 @@ ROUTERS = (
     portraits.router,
     touches.router,
     search.router,
+    traits.router,
+    tags.router,
     links.router,
     profiles.router,
 )

@@ -7,6 +7,7 @@ counts before one set for its kind.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -16,7 +17,8 @@ from services.profile.rules.definitions import Definition
 KINDS: Mapping[str, int] = {"operator": 200, "sdk": 100, "import": 100, "computed": 50}
 """Kinds of sources with the ranks they have until somebody sets others: what an operator corrects stays corrected."""
 
-HIGHEST = 1000
+HIDDEN = "•••"
+"""What is shown instead of a personal value to those who may not see it."""
 
 
 class Registry(msgspec.Struct, frozen=True):
@@ -34,6 +36,10 @@ class Registry(msgspec.Struct, frozen=True):
         """Whether a trait is shown only to those who may see contact data, and told to nobody."""
         known = self.definitions.get(name)
         return known is not None and known.personal
+
+    def veiled(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values by name, with personal ones hidden."""
+        return {name: HIDDEN if self.is_personal(name) else value for name, value in values.items()}
 
 
 PLAIN = Registry()

@@ -155,6 +155,11 @@ def candidates(identities: Iterable[Mapping[str, Trait]]) -> dict[str, list[Trai
     return found
 
 
+def is_own_word(name: str) -> bool:
+    """Whether a trait is the viewer's own word about being contacted: the last one counts, whatever its source."""
+    return consents.is_consent(name) or name == consents.UNSUBSCRIBED
+
+
 def view(identities: Iterable[Mapping[str, Trait]], registry: Registry = sources.PLAIN) -> Traits:
     """Traits of a profile: of each what the most trusted source said last. Give identities in a fixed order (ties).
 
@@ -163,7 +168,7 @@ def view(identities: Iterable[Mapping[str, Trait]], registry: Registry = sources
     result: Traits = {}
     for name, said in candidates(identities).items():
         # Of two answers about consent the last one counts, whoever wrote it down.
-        found = winner(said, sources.EQUAL if consents.is_consent(name) else registry)
+        found = winner(said, sources.EQUAL if is_own_word(name) else registry)
         if found is not None:
             since = found.since if len(said) == 1 else _since(found, said, registry)
             result[name] = msgspec.structs.replace(found, since=since, others=()) if len(said) > 1 else found

@@ -49,7 +49,7 @@ _NAMES = text(
       WHERE i.profile_id = ANY(:ids) AND t.state = 'in_use' AND (g.expires_at IS NULL OR g.expires_at > :at)
       UNION ALL
       SELECT f.profile_id, f.key FROM followers f JOIN tags t ON t.key = f.key
-      WHERE f.profile_id = ANY(:ids) AND t.state = 'in_use' AND NOT f.gone
+      WHERE f.profile_id = ANY(:ids) AND t.state = 'in_use' AND NOT (f.gone AND f.told)
     ) AS held GROUP BY profile_id
     """
 ).bindparams(bindparam("ids", type_=ARRAY(BigInteger)), bindparam("at", type_=TIME))
@@ -61,7 +61,7 @@ _OF = text(
     WHERE i.profile_id = :id AND (g.expires_at IS NULL OR g.expires_at > :at)
     UNION ALL
     SELECT f.profile_id, f.key, t.name, t.kind, t.state, t.weight, 'rule:' || t.segment, f.since, NULL, NULL
-    FROM followers f JOIN tags t ON t.key = f.key WHERE f.profile_id = :id AND NOT f.gone
+    FROM followers f JOIN tags t ON t.key = f.key WHERE f.profile_id = :id AND NOT (f.gone AND f.told)
     ORDER BY key, since
     """
 ).bindparams(bindparam("at", type_=TIME))
@@ -71,18 +71,17 @@ HOLDERS = """
     SELECT i.profile_id FROM tagged g JOIN identities i ON i.origin = g.origin
     WHERE g.key = :key AND (g.expires_at IS NULL OR g.expires_at > :at)
     UNION
-    SELECT f.profile_id FROM followers f WHERE f.key = :key AND NOT f.gone
+    SELECT f.profile_id FROM followers f WHERE f.key = :key AND NOT (f.gone AND f.told)
 """
 
 _FOLLOW = text(
     """
-    INSERT INTO followers (key, profile_id, since, gone)
-    SELECT key, profile_id, since, gone FROM unnest(:keys, :ids, :since, :gone) AS n (key, profile_id, since, gone)
+    INSERT INTO followers (key, profile_id, since, gone, told)
+    SELECT key, profile_id, since, gone, true
+    FROM unnest(:keys, :ids, :since, :gone) AS n (key, profile_id, since, gone)
     ORDER BY key, profile_id
-    ON CONFLICT (key, profile_id) DO UPDATE SET gone = excluded.gone,
+    ON CONFLICT (key, profile_id) DO UPDATE SET gone = excluded.gone, told = true,
       since = CASE WHEN followers.gone THEN excluded.since ELSE followers.since END
-    WHERE followers.gone IS DISTINCT FROM excluded.gone
-    RETURNING profile_id
     """
 ).bindparams(
     bindparam("keys", type_=ARRAY(Text)),
@@ -175,22 +174,17 @@ async def of(session: AsyncSession, profile_id: int, at: datetime) -> Sequence[R
     return (await session.execute(_OF, {"id": profile_id, "at": at})).all()
 
 
-async def expire(session: AsyncSession, at: datetime, limit: int) -> list[tuple[str, str]]:
-    """Take away tags whose time is over, the oldest first: (origin, key)."""
-    some = (
-        select(tagged.c.origin, tagged.c.key)
-        .where(tagged.c.expires_at <= at)
-        .order_by(tagged.c.expires_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("some")
-    )
-    gone = await session.execute(
-        delete(tagged)
-        .where(tagged.c.origin == some.c.origin, tagged.c.key == some.c.key)
-        .returning(tagged.c.origin, tagged.c.key)
-    )
-    return [(origin, key) for origin, key in gone]
+async def expiring(session: AsyncSession, at: datetime, limit: int) -> list[str]:
+    """Identities with a tag whose time is over, the longest ago first."""
+    statement = select(tagged.c.origin).where(tagged.c.expires_at <= at).order_by(tagged.c.expires_at).limit(limit)
+    return list(await session.scalars(statement))
+
+
+async def expire(session: AsyncSession, origins: Sequence[str], at: datetime) -> list[str]:
+    """Take tags whose time is over from these identities; the keys."""
+    among = tagged.c.origin == func.any(bindparam(None, list(origins), type_=ARRAY(Text)))
+    gone = delete(tagged).where(among, tagged.c.expires_at <= at)
+    return list(await session.scalars(gone.returning(tagged.c.key)))
 
 
 async def holders(session: AsyncSession, key: str, at: datetime, *, after: int, limit: int) -> list[int]:
@@ -208,7 +202,7 @@ async def sizes(session: AsyncSession, keys: Collection[str], at: datetime) -> d
         SELECT key, count(DISTINCT profile_id) FROM (
           SELECT g.key, i.profile_id FROM tagged g JOIN identities i ON i.origin = g.origin
           WHERE g.key = ANY(:keys) AND (g.expires_at IS NULL OR g.expires_at > :at)
-          UNION ALL SELECT f.key, f.profile_id FROM followers f WHERE f.key = ANY(:keys) AND NOT f.gone
+          UNION ALL SELECT f.key, f.profile_id FROM followers f WHERE f.key = ANY(:keys) AND NOT (f.gone AND f.told)
         ) AS held GROUP BY key
         """
     ).bindparams(bindparam("keys", type_=ARRAY(Text)), bindparam("at", type_=TIME))
@@ -228,39 +222,44 @@ async def following(session: AsyncSession, segments: Iterable[str]) -> dict[str,
     return found
 
 
-async def follow(session: AsyncSession, moves: Sequence[tuple[str, int, datetime, bool]]) -> set[int]:
-    """Let profiles have tags, or no more: (key, profile id, instant, gone), each pair once; whose tags changed."""
+async def follow(session: AsyncSession, moves: Sequence[tuple[str, int, datetime, bool]]) -> None:
+    """What the stream told: (key, profile id, instant, whether he left), each pair once."""
     columns = zip(*moves, strict=True)
-    values = dict(zip(("keys", "ids", "since", "gone"), map(list, columns), strict=True))
-    return set(await session.scalars(_FOLLOW, values))
+    await session.execute(_FOLLOW, dict(zip(("keys", "ids", "since", "gone"), map(list, columns), strict=True)))
 
 
 async def found_following(session: AsyncSession, key: str, profile_ids: Sequence[int], at: datetime) -> set[int]:
-    """Members a segment answered with: they have the tag unless the stream has told of them; who is new."""
+    """Members a segment answered with: they have the tag, unless the stream has told otherwise; who is new.
+
+    The stream is right whichever is read first: what it told is as new as the answer, or will be followed by it.
+    """
     statement = upsert(followers).values([{"key": key, "profile_id": one, "since": at} for one in profile_ids])
-    rows = await session.scalars(statement.on_conflict_do_nothing().returning(followers.c.profile_id))
-    return set(rows)
+    statement = statement.on_conflict_do_update(
+        index_elements=["key", "profile_id"], set_={"gone": False}, where=followers.c.gone & ~followers.c.told
+    )
+    return set(await session.scalars(statement.returning(followers.c.profile_id)))
 
 
-async def sweep(session: AsyncSession, keys: Iterable[str] | None = None) -> None:
-    """Forget those who left, for tags that are filled: nothing older can come for them any more."""
-    filled = select(tags.c.key).where(tags.c.filling.is_(None)).scalar_subquery()
-    statement = delete(followers).where(followers.c.gone, followers.c.key.in_(filled))
-    if keys is not None:
-        statement = statement.where(followers.c.key.in_(sorted(keys)))
-    await session.execute(statement)
+async def sweep(session: AsyncSession, key: str, limit: int) -> list[int]:
+    """Forget some of those who have left; their profiles."""
+    some = select(followers.c.profile_id).where(followers.c.key == key, followers.c.gone).limit(limit).scalar_subquery()
+    gone = delete(followers).where(followers.c.key == key, followers.c.profile_id.in_(some))
+    return sorted(await session.scalars(gone.returning(followers.c.profile_id)))
 
 
-async def to_fill(session: AsyncSession) -> Row[Any] | None:
+async def to_fill(session: AsyncSession, *, lock: bool = False) -> Row[Any] | None:
     """A tag by rule whose members are not all taken over yet."""
-    statement = select(tags).where(tags.c.filling.is_not(None), tags.c.problem.is_(None)).order_by(tags.c.updated_at)
-    return (await session.execute(statement.limit(1))).one_or_none()
+    statement = select(tags).where(tags.c.filling.is_not(None), tags.c.problem.is_(None)).order_by(tags.c.key).limit(1)
+    return (await session.execute(statement.with_for_update() if lock else statement)).one_or_none()
 
 
-async def fill_again(session: AsyncSession) -> None:
-    """Let every tag by rule be filled anew; what is known of their members is forgotten."""
-    await session.execute(delete(followers))
-    await session.execute(update(tags).where(tags.c.segment.is_not(None)).values(filling="0"))
+async def fill_again(session: AsyncSession, key: str | None = None) -> None:
+    """Fill a tag by rule anew, or all of them: who has it stays until it is known that he should not."""
+    followed, ruled = update(followers).values(gone=True, told=False), update(tags).where(tags.c.segment.is_not(None))
+    if key is not None:
+        followed, ruled = followed.where(followers.c.key == key), ruled.where(tags.c.key == key)
+    await session.execute(followed)
+    await session.execute(ruled.values(filling="0"))
 
 
 async def hear(session: AsyncSession, known: Sequence[Mapping[str, Any]]) -> None:
@@ -285,3 +284,9 @@ async def rules(session: AsyncSession) -> dict[str, str]:
         select(tags.c.key, tags.c.segment).where(tags.c.segment.is_not(None), tags.c.problem.is_(None))
     )
     return {row[0]: row[1] for row in rows}
+
+
+async def by_rule(session: AsyncSession) -> Sequence[Row[Any]]:
+    """Every tag by rule that is not being deleted, locked, by key."""
+    statement = select(tags).where(tags.c.segment.is_not(None), tags.c.state != "deleted").order_by(tags.c.key)
+    return (await session.execute(statement.with_for_update())).all()

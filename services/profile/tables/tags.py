@@ -45,7 +45,8 @@ followers = Table(
     Column("profile_id", BigInteger, primary_key=True, autoincrement=False, index=True),
     Column("since", TIME, nullable=False),
     Column("gone", Boolean, nullable=False, server_default=text("false")),
-    comment="Who has a tag by rule: the members of its segment as told; who left stays as gone while it is filled",
+    Column("told", Boolean, nullable=False, server_default=text("false"), comment="by the stream, since filling began"),
+    comment="Who has a tag by rule: the members of its segment; who left stays as gone while it is filled",
 )
 
 heard_segments = Table(

@@ -1,0 +1,284 @@
+"""What operators do with tags: say what they mean, give them by hand, take them away; and what the clock takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.profile.actions import profiles, search, telling
+from services.profile.actions.traits import home
+from services.profile.rules import tags as rules
+from services.profile.schemas.tags import (
+    SLUG,
+    AssignmentInput,
+    BulkInput,
+    BulkOutput,
+    HeldTag,
+    RefError,
+    TagInput,
+    TagOutput,
+    TagRule,
+)
+from services.profile.store import identities
+from services.profile.store import tags as store
+from services.profile.store.tags import IN_USE, Assignment
+from shared import clock, jobs, pages
+from shared.contracts import ResolveAsked
+from shared.errors import Conflict, Invalid, NotFound
+from shared.jobs import JobRow, Progress
+from shared.pages import Page, PageAsked
+
+TRIAL, DELETED = "trial", "deleted"
+RETELL, FORGET = "retell a tag", "forget a tag"
+CHUNK = 500
+LONGEST_KEY = 64
+BY_HAND = ("manual", "imported")
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+class UnknownTag(NotFound):
+    """There is no such tag"""
+
+
+class OtherKind(Conflict):
+    """This tag is of another kind"""
+
+
+class BeingDeleted(Conflict):
+    """This tag is being deleted"""
+
+
+class Circle(Conflict):
+    """The tag would depend on itself"""
+
+
+async def known(session: AsyncSession, key: str, *, lock: bool = False) -> Any:
+    """A tag. Raises UnknownTag."""
+    row = await store.by_key(session, key, lock=lock)
+    if row is None or row.state == DELETED:
+        raise UnknownTag(f"{key!r}: make it with PUT /v1/tags/{key}")
+    return row
+
+
+async def define(session: AsyncSession, key: str, wanted: TagInput) -> TagOutput:
+    """Make a tag, on trial, or change its words. Raises OtherKind, BeingDeleted, Circle, Invalid."""
+    if len(key) > LONGEST_KEY or not re.fullmatch(SLUG, key):
+        raise Invalid(f"letters and digits with single - _ . : between them, at most {LONGEST_KEY}", field="key")
+    before = await store.by_key(session, key, lock=True)
+    segment = wanted.rule.segment if wanted.rule else None
+    if before is not None:
+        if before.state == DELETED:
+            raise BeingDeleted(f"{key!r} is still being taken from its viewers: try again in a moment")
+        if (before.kind, before.segment) != (wanted.kind, segment):
+            of = f" of the segment {before.segment!r}" if before.segment else ""
+            raise OtherKind(f"{key!r} is of kind {before.kind}{of}, and stays so: make another tag", field="kind")
+    elif segment is not None:
+        await _may_follow(session, key, segment)
+    values: dict[str, Any] = {
+        "name": wanted.name,
+        "weight": wanted.weight,
+        "lifetime": None if wanted.expires_after is None else _seconds(wanted.expires_after),
+        "kind": wanted.kind,
+        "segment": segment,
+    }
+    if before is None:
+        values |= {"state": TRIAL, "filling": None if segment is None else "0"}
+    row = await store.define(session, key, clock.now(), values)
+    return (await _outputs(session, [row]))[0]
+
+
+async def _may_follow(session: AsyncSession, key: str, segment: str) -> None:
+    """Raises Invalid for a segment that is not there, Circle when its rule depends on this tag."""
+    segments = await store.segments(session)
+    if segment not in segments or segments[segment].archived:
+        detail = f"there is no live segment {segment!r}; one made a moment ago is known in a second"
+        raise Invalid(detail, field="rule.segment")
+    asks = {name: row.tags for name, row in segments.items()}
+    way = rules.circle(key, segment, asks, await store.rules(session))
+    if way is not None:
+        raise Circle(f"it would depend on itself: {' → '.join(way)}", field="rule.segment")
+
+
+def _seconds(duration: str) -> int:
+    return int(duration[:-1]) * UNITS[duration[-1]]
+
+
+def _duration(seconds: int) -> str:
+    unit = next(unit for unit in ("w", "d", "h", "m", "s") if seconds % UNITS[unit] == 0)
+    return f"{seconds // UNITS[unit]}{unit}"
+
+
+async def _outputs(session: AsyncSession, rows: Sequence[Any]) -> list[TagOutput]:
+    sizes = await store.sizes(session, [row.key for row in rows], clock.now()) if rows else {}
+    return [
+        TagOutput(
+            key=row.key,
+            name=row.name,
+            kind=row.kind,
+            state=row.state,
+            rule=None if row.segment is None else TagRule(segment=row.segment),
+            weight=row.weight,
+            expires_after=None if row.lifetime is None else _duration(row.lifetime),
+            size=sizes.get(row.key, 0),
+            filling=row.filling is not None and row.problem is None,
+            problem=row.problem,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+        )
+        for row in rows
+    ]
+
+
+async def get(session: AsyncSession, key: str) -> TagOutput:
+    """One tag. Raises UnknownTag."""
+    return (await _outputs(session, [await known(session, key)]))[0]
+
+
+async def page(session: AsyncSession, asked: PageAsked, *, state: str | None) -> Page[TagOutput]:
+    """Tags by key."""
+    rows = await store.page(session, after=asked.text("key") or "", limit=asked.limit + 1, state=state)
+    shown = rows[: asked.limit]
+    following = pages.encode({"key": shown[-1].key}) if len(rows) > len(shown) else None
+    return Page(items=await _outputs(session, shown), next=following)
+
+
+async def delete(session: AsyncSession, key: str) -> None:
+    """Delete a tag: it is taken from its viewers in the background. Raises UnknownTag."""
+    row = await known(session, key, lock=True)
+    await store.change(session, key, {"state": DELETED, "problem": "it is being deleted", "updated_at": clock.now()})
+    await jobs.begin(session, FORGET, key, {"key": key, "tell": row.state == IN_USE, "wholly": True})
+
+
+async def put_state(session: AsyncSession, key: str, state: str) -> TagOutput:
+    """Take a tag into use, or back on trial; who has it is told by a job. Raises UnknownTag."""
+    row = await known(session, key, lock=True)
+    if row.state != state:
+        await store.change(session, key, {"state": state, "updated_at": clock.now()})
+        await jobs.begin(session, RETELL, key, {"key": key})
+    return await get(session, key)
+
+
+async def retell(session: AsyncSession, job: JobRow) -> Progress:
+    """A step of telling again who has a tag."""
+    key, after = job.params["key"], int(job.cursor or 0)
+    found = await store.holders(session, key, clock.now(), after=after, limit=CHUNK)
+    await tell_again(session, found)
+    last = str(found[-1]) if found else job.cursor
+    return Progress(job.done + len(found), job.total, last, finished=len(found) < CHUNK)
+
+
+async def forget(session: AsyncSession, job: JobRow) -> Progress:
+    """A step of taking a tag from all who have it; at the end it is gone itself."""
+    key = job.params["key"]
+    found = await store.forget(session, key, CHUNK)
+    if job.params["tell"]:
+        await tell_again(session, found)
+    if not found and job.params["wholly"]:
+        await store.remove(session, key)
+    return Progress(job.done + len(found), job.total, job.cursor, finished=not found)
+
+
+async def tell_again(session: AsyncSession, profile_ids: Iterable[int]) -> None:
+    """Lock these profiles, raise their versions and tell them; who finds viewers by tags hears of it too."""
+    found = sorted(set(profile_ids))
+    if found:
+        await identities.lock_profiles(session, found)
+        await telling.again(session, found, "rule")
+        await search.touch(session, found)
+
+
+async def of(session: AsyncSession, ref: str) -> list[HeldTag]:
+    """Tags of a viewer, on trial or in use, by key. Raises UnknownProfile."""
+    profile_id = await profiles.found(session, ref)
+    rows = await store.of(session, profile_id, clock.now())
+    return [HeldTag.model_validate(row) for row in rows if row.state != DELETED]
+
+
+async def assign(session: AsyncSession, ref: str, key: str, wanted: AssignmentInput, *, by: str) -> list[HeldTag]:
+    """Give a viewer a tag. Raises UnknownProfile, UnknownTag, OtherKind, Invalid."""
+    given = await give(session, key, [ref], wanted.weight, wanted.expires_at, source=f"operator:{by}")
+    if given.errors:
+        raise profiles.UnknownProfile(given.errors[0].message, field="ref")
+    return await of(session, ref)
+
+
+async def bulk(session: AsyncSession, key: str, wanted: BulkInput, *, by: str) -> BulkOutput:
+    """Give a tag to many viewers; what is wrong with a ref concerns that ref only."""
+    return await give(session, key, wanted.refs, wanted.weight, wanted.expires_at, source=f"operator:{by}")
+
+
+async def give(
+    session: AsyncSession,
+    key: str,
+    refs: Sequence[str],
+    weight: float | None,
+    expires_at: datetime | None,
+    *,
+    source: str,
+) -> BulkOutput:
+    """Give a tag to at most some thousand viewers, with a handful of statements. Raises UnknownTag, OtherKind, Invalid.
+
+    Each assignment is kept with one identity: the one named, else the viewer's first.
+    """
+    row = await known(session, key)
+    if row.kind not in BY_HAND:
+        raise OtherKind(f"{key!r} is of kind {row.kind}: nobody gives it by hand", field="key")
+    now = clock.now()
+    if expires_at is not None and expires_at.astimezone(UTC) <= now:
+        raise Invalid("it lies behind us", field="expires_at")
+    ends = expires_at.astimezone(UTC) if expires_at else None
+    if ends is None and row.lifetime is not None:
+        ends = now + timedelta(seconds=row.lifetime)
+    found = (await profiles.resolve(session, ResolveAsked(refs=list(dict.fromkeys(refs))))).profile_ids
+    if found:
+        await identities.lock_profiles(session, set(found.values()))
+        held = await identities.of(session, set(found.values()))
+        # A ref whose identities have just gone elsewhere, by a merge, is answered as unknown: nothing was written.
+        found = {ref: profile_id for ref, profile_id in found.items() if held[profile_id]}
+        share = row.weight if weight is None else weight
+        given = {
+            origin: Assignment(origin, key, share, source, now, ends)
+            for origin in {home(ref, held[profile_id]) for ref, profile_id in found.items()}
+        }
+        if given:
+            await store.assign(session, given.values())
+            await _changed(session, row, set(found.values()))
+    errors = [
+        RefError(field=f"refs[{place}]", ref=ref, message=f"nobody is known as {ref!r}; {profiles.REFS}")
+        for place, ref in enumerate(refs)
+        if ref not in found
+    ]
+    return BulkOutput(assigned=len(set(found.values())), errors=errors)
+
+
+async def take_away(session: AsyncSession, ref: str, key: str) -> None:
+    """Take a tag from a viewer, whichever of his identities has it. Raises UnknownProfile, UnknownTag, OtherKind."""
+    profile_id = await profiles.found(session, ref)
+    row = await known(session, key)
+    if row.kind == "rule":
+        raise OtherKind(f"{key!r} follows the segment {row.segment!r}: he has it while he is in it", field="key")
+    await identities.lock_profiles(session, [profile_id])
+    if await store.take_away(session, profile_id, key):
+        await _changed(session, row, [profile_id])
+
+
+async def _changed(session: AsyncSession, row: Any, profile_ids: Iterable[int]) -> None:
+    if row.state == IN_USE:
+        await tell_again(session, profile_ids)
+
+
+async def expire(session: AsyncSession) -> None:
+    """Take away what has ended, and tell it at once."""
+    now = clock.now()
+    origins = sorted(set(await store.expiring(session, now, CHUNK)))
+    if not origins:
+        return
+    # Profiles first, then what they have: as everyone else who gives or takes tags.
+    found = await store.profiles_of(session, origins)
+    await identities.lock_profiles(session, found)
+    await store.expire(session, origins, now)
+    await tell_again(session, found)
