@@ -11,13 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import audit, documents, memory, proxy, routes, viewers
+from gateway import audit, documents, memory, proxy, routes, sweep, viewers
 from gateway.edge import decide, events, links, sensors
 from gateway.settings import Settings
 from gateway.signin import SignIn
 from gateway.steps import STEPS
 from gateway.tables import metadata
+from shared.answers import AnswersFromMemory
 from shared.app import Service, create_app
+from shared.contracts import SweepAsked
 from shared.house import House
 from shared.settings import Settings as Kernel
 
@@ -44,6 +46,7 @@ SERVICE = Service(
     steps=STEPS,
     settings=Settings,
     memory=memory.opened,
+    answers=(AnswersFromMemory(SweepAsked, sweep.sweep),),
     changed=_keys_changed,
 )
 

@@ -44,4 +44,6 @@ async def listen(house: House, door: Answers | AnswersFromMemory) -> None:
             answer = await door.action(session, question)
         return encoder.encode(answer)
 
-    await house.bus.answer(door.question.subject, handle)
+    subject = door.question.subject
+    # What every service answers is asked of each by its name.
+    await house.bus.answer(subject if "." in subject else f"{house.name}.{subject}", handle)

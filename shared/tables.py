@@ -135,3 +135,13 @@ catch_ups = Table(
     Column("finished", Boolean, nullable=False),
     comment="Snapshots a newcomer pages from their owners before it reads on",
 )
+
+erasure_receipts = Table(
+    "erasure_receipts",
+    kernel,
+    Column("erasure_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("part", BigInteger, primary_key=True, autoincrement=False),
+    Column("rows", JSONB, nullable=False),
+    Column("at", TIME, nullable=False),
+    comment="Who was forgotten here: how many rows of each table were removed or made nobody's",
+)

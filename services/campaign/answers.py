@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.campaign.actions import lists
+from services.campaign.actions import erasure, lists
 from shared.answers import Answers
 from shared.contracts import MessagesAsked
 
-ANSWERS = (Answers(MessagesAsked, lists.of_viewer),)
+ANSWERS = (Answers(MessagesAsked, lists.of_viewer), *erasure.KEEPS.answers())

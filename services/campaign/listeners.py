@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.campaign.actions import messages, moves, triggers
-from shared.contracts import EventRecorded, ProfileMerged, ProfileSplit, SegmentChanged, TriggerReceived
+from services.campaign.actions import erasure, messages, moves, triggers
+from shared.contracts import EventRecorded, ProfileErased, ProfileMerged, ProfileSplit, SegmentChanged, TriggerReceived
 from shared.reader import On
 
 # None of them catches up: a snapshot is the present state, and campaigns react to news only.
@@ -12,5 +12,6 @@ LISTENERS = (
     On(EventRecorded, messages.on_event, catch_up=False),
     On(ProfileMerged, moves.merge, catch_up=False),
     On(ProfileSplit, moves.split, catch_up=False),
+    On(ProfileErased, erasure.KEEPS.listener(), catch_up=False),
     On(TriggerReceived, triggers.keep, catch_up=False),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.profile.actions import aggregates, contacts, events, following, profiles, snapshots
+from services.profile.actions import aggregates, contacts, erasures, events, following, profiles, snapshots
 from shared.answers import Answers
 from shared.catchup import Offers
 from shared.contracts import (
@@ -25,7 +25,11 @@ LISTENERS = (
     On(SegmentChanged, following.follow, catch_up=True, optional=True, forget=following.begin_again),
 )
 
-ANSWERS = (Answers(ContactsAsked, contacts.contacts), Answers(ResolveAsked, profiles.resolve))
+ANSWERS = (
+    Answers(ContactsAsked, contacts.contacts),
+    Answers(ResolveAsked, profiles.resolve),
+    *erasures.KEEPS.answers(),
+)
 
 SNAPSHOTS = (
     Offers(IdentityLinked, snapshots.links),

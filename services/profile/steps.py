@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from services.profile.actions import following, imports, plan, refused, tags, traits
+from services.profile.actions import erasures, following, imports, keys, plan, refused, tags, traits
 from shared.jobs import Job
 from shared.loops import Step
 
 STEPS = (
+    Step("erasures", erasures.carry_on, pause=1.0),
     Step("tracking plan", plan.tell_replicas, pause=60.0),
     Step("tags by rule", following.fill, pause=1.0),
 )
 
 JOBS = (
+    Job(keys.REWRAP, keys.rewrap),
     refused.REPLAY,
     Job(imports.KIND, imports.step),
     Job(tags.RETELL, tags.retell),

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from services.recommend import memory
-from services.recommend.actions import decisions, items, news, placements, recommendations
+from services.recommend.actions import decisions, erasure, items, news, placements, recommendations
 from services.recommend.listeners import LISTENERS
 from services.recommend.routes import ROUTES
 from services.recommend.settings import Settings
@@ -46,6 +46,7 @@ SERVICE = Service(
         AnswersFromMemory(DecideAsked, decisions.decide),
         AnswersFromMemory(RecommendAsked, recommendations.items),
         Answers(BannersAsked, decisions.of_viewer),
+        *erasure.KEEPS.answers(),
     ),
     snapshots=(Offers(ItemUpdated, items.snapshot),),
     settings=Settings,

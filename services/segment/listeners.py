@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.segment.actions import live, moves
-from shared.contracts import EventRecorded, ProfileMerged, ProfileSplit, ProfileUpdated
+from services.segment.actions import erasure, live, moves
+from shared.contracts import EventRecorded, ProfileErased, ProfileMerged, ProfileSplit, ProfileUpdated
 from shared.reader import On
 
 LISTENERS = (
@@ -11,4 +11,5 @@ LISTENERS = (
     On(ProfileUpdated, live.absorb_profiles, catch_up=True),
     On(ProfileMerged, moves.merge),
     On(ProfileSplit, moves.split),
+    On(ProfileErased, erasure.KEEPS.listener()),
 )

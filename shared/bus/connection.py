@@ -30,6 +30,9 @@ CONCURRENT_ANSWERS = 256
 HEADERS = 1024
 """Bytes kept free for headers: the server counts them, and hangs up on a message that is too large."""
 
+_NO_MESSAGE = 10057
+"""The server's error code for a sequence that does not exist (any more)."""
+
 Answer = TypeVar("Answer", bound=msgspec.Struct)
 
 
@@ -197,6 +200,18 @@ class Bus:
         try:
             await self._js.purge_stream(stream, seq=upto + 1, subject=subject)
         except (NatsError, TimeoutError, APIError) as error:
+            raise BusDown(f"{stream}: {error!r}") from error
+
+    async def erase(self, stream: str, sequence: int) -> None:
+        """Remove one message and overwrite its bytes; nothing happens when it is gone."""
+        try:
+            await self._js.delete_msg(stream, sequence)
+        except NotFoundError:
+            return
+        except APIError as error:
+            if error.err_code != _NO_MESSAGE:
+                raise BusDown(f"{stream}: {error!r}") from error
+        except (NatsError, TimeoutError) as error:
             raise BusDown(f"{stream}: {error!r}") from error
 
     # Questions

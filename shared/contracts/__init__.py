@@ -21,6 +21,15 @@ from shared.contracts.asks import (
 from shared.contracts.campaigns import MessageFailed, MessagePlanned, MessageSent
 from shared.contracts.events import EventReceived, EventRecorded
 from shared.contracts.names import EVENTS, PATHS, READERS, ROLES, SERVICES
+from shared.contracts.privacy import (
+    ErasureAnswered,
+    ErasureAsked,
+    PersonAnswered,
+    PersonAsked,
+    ProfileErased,
+    SweepAnswered,
+    SweepAsked,
+)
 from shared.contracts.profiles import IdentityLinked, ProfileMerged, ProfileSplit, ProfileUpdated
 from shared.contracts.recommends import DecisionMade, ItemUpdated
 from shared.contracts.segments import Cause, SegmentChanged, SegmentDefined
@@ -45,6 +54,7 @@ FACTS: tuple[type[Fact], ...] = (
     IdentityLinked,
     ProfileMerged,
     ProfileSplit,
+    ProfileErased,
     SegmentChanged,
     SegmentDefined,
     MessagePlanned,
@@ -66,6 +76,9 @@ QUESTIONS: tuple[type[Question], ...] = (
     MembershipsAsked,
     MessagesAsked,
     BannersAsked,
+    ErasureAsked,
+    SweepAsked,
+    PersonAsked,
 )
 """Every question of the house."""
 
@@ -91,6 +104,8 @@ __all__ = [
     "DecideAsked",
     "Decision",
     "DecisionMade",
+    "ErasureAnswered",
+    "ErasureAsked",
     "EventReceived",
     "EventRecorded",
     "Fact",
@@ -108,6 +123,9 @@ __all__ = [
     "MessageSent",
     "MessagesAnswered",
     "MessagesAsked",
+    "PersonAnswered",
+    "PersonAsked",
+    "ProfileErased",
     "ProfileMerged",
     "ProfileSplit",
     "ProfileUpdated",
@@ -121,6 +139,8 @@ __all__ = [
     "SegmentDefined",
     "SnapshotAsked",
     "SnapshotPage",
+    "SweepAnswered",
+    "SweepAsked",
     "TriggerReceived",
     "partition",
     "partition_of",

@@ -38,7 +38,8 @@ def document(version: str = "1") -> dict[str, Any]:
         answer = f"answer.{question.subject}"
         messages[name] = _plain(question, name)
         messages[answer] = _plain(question.answer, answer)
-        address = "ask.{service}.snapshot" if question.subject == "snapshot" else name
+        of_all = "." not in question.subject
+        address = f"ask.{{service}}.{question.subject}" if of_all else name
         channels[name] = {
             "address": address,
             "description": "Request and reply over core NATS",
@@ -47,8 +48,8 @@ def document(version: str = "1") -> dict[str, Any]:
                 answer: {"$ref": f"#/components/messages/{answer}"},
             },
         }
-        if question.subject == "snapshot":
-            channels[name]["parameters"] = {"service": {"description": "The owner of the state"}}
+        if of_all:
+            channels[name]["parameters"] = {"service": {"description": "Whom to ask"}}
         operations[name] = {
             **_operation("send", name, _first_line(question)),
             "reply": {

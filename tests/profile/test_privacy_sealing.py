@@ -165,3 +165,18 @@ def test_a_short_secret_before_this_one_is_refused() -> None:
         Settings(
             database_url="postgresql://x", nats_url="n", nats_monitor_url="h", secret="s" * 32, previous_secret="x"
         )
+
+
+async def test_rewrapping_is_a_job_for_admins(open_house: Callable[..., Opening]) -> None:
+    running = await open_house(SERVICE)
+    assert (
+        await running.client.post("/v1/privacy/keys/rewrap", headers=running.headers("operator"))
+    ).status_code == 403
+    begun = await running.client.post("/v1/privacy/keys/rewrap")
+    assert begun.status_code == 202
+
+    async def finished() -> bool:
+        job = await running.client.get(f"/v1/services/profile/jobs/{begun.json()['job_id']}")
+        return bool(job.json()["state"] == "finished")
+
+    await eventually(finished)

@@ -173,7 +173,8 @@ def test_every_fact_has_its_place() -> None:
             assert fields & {"profile_id", "part"} or isinstance(getattr(fact, "part", None), property), (
                 f"{fact.kind} says no partition"
             )
-    assert {question.subject.split(".")[0] for question in QUESTIONS} <= {*SERVICES, "snapshot"}
+    of_all = {"snapshot", "erasure", "person"}
+    assert {question.subject.split(".")[0] for question in QUESTIONS} <= {*SERVICES, "gateway", *of_all}
     prefixes = [prefix for paths in PATHS.values() for prefix in paths]
     assert len(set(prefixes)) == len(prefixes)
     assert set(PATHS) == set(SERVICES)

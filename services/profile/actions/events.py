@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import intake, keys, links, quality, registry
+from services.profile.actions import erasures, intake, keys, links, quality, registry
 from services.profile.actions.stages import STAGES, Recorded
 from services.profile.actions.telling import told
 from services.profile.rules import events as event_rules
@@ -33,7 +33,7 @@ async def absorb(session: AsyncSession, items: list[EventReceived], *, late: dat
     are taken in, where that is not on arrival.
     """
     blind = links.blinder(session)
-    read = _once(event_rules.read(item, blind) for item in items)
+    read = await erasures.admit(session, _once(event_rules.read(item, blind) for item in items))
     batch = await intake.admit(session, read)
     refused = quality.missing(read, batch)
     months = await events.open_months(session, {events.month(call.time) for call in batch})

@@ -13,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.profile.rules import blind, contacts, sealing
 from services.profile.rules.events import Call
 from services.profile.rules.operations import Operation
+from services.profile.schemas.keys import Rewrapping
 from services.profile.store import keys
 from services.profile.store.identities import Held
-from shared import clock
+from shared import clock, jobs
 from shared.database import settings_of
 from shared.jobs import JobRow, Progress
 
@@ -181,3 +182,9 @@ async def rewrap(session: AsyncSession, job: JobRow) -> Progress:
         await keys.rewrap(session, fresh, name)
     done = job.done + len(known)
     return Progress(done, job.total, rows[-1].origin if rows else job.cursor, finished=len(rows) < 1000)
+
+
+async def begin_rewrap(session: AsyncSession) -> Rewrapping:
+    """Begin to wrap every data key with the present installation's key."""
+    total = await keys.count_otherwise(session, sealing.name(root(session)))
+    return Rewrapping(job_id=await jobs.begin(session, REWRAP, "all", {}, total=total), keys=total)

@@ -2,9 +2,11 @@
 
 from services.profile.routes import (
     consents,
+    erasures,
     event_types,
     exports,
     imports,
+    keys,
     links,
     portraits,
     profiles,
@@ -22,6 +24,8 @@ ROUTERS = (
     exports.router,
     imports.router,
     event_types.router,
+    erasures.router,
+    keys.router,
     refused.router,
     consents.router,
     portraits.router,

@@ -56,3 +56,27 @@ async def of_viewer(session: AsyncSession, profile_id: int, limit: int) -> Seque
 async def expire(session: AsyncSession, before: datetime, limit: int) -> int:
     """Delete at most `limit` lines older than `before`; how many went."""
     return len((await session.execute(_EXPIRE, {"before": before, "limit": limit})).all())
+
+
+_NOBODYS = text(
+    """
+    WITH his AS (
+      UPDATE decisions SET profile_id = NULL, user_id = NULL, anonymous_id = NULL
+      WHERE profile_id = ANY(CAST(:ids AS bigint[])) OR user_id = ANY(CAST(:users AS text[]))
+        OR anonymous_id = ANY(CAST(:anonymous AS text[]))
+      RETURNING id
+    )
+    SELECT count(*) FROM his
+    """
+)
+
+
+async def make_nobodys(session: AsyncSession, profile_ids: Sequence[int], origins: Sequence[str]) -> int:
+    """Decisions for this viewer count on, without anything that leads to him; their number."""
+    named = [origin.partition(":") for origin in origins]
+    values = {
+        "ids": list(profile_ids),
+        "users": [value for namespace, _, value in named if namespace == "user_id"],
+        "anonymous": [value for namespace, _, value in named if namespace == "anonymous_id"],
+    }
+    return int((await session.execute(_NOBODYS, values)).scalar_one())

@@ -175,3 +175,9 @@ async def of_viewer(session: AsyncSession, profile_id: int) -> Sequence[AnyRow]:
         .order_by(segments.c.key)
     )
     return (await session.execute(query)).all()
+
+
+async def of(session: AsyncSession, profile_ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Segment and profile of every membership of these viewers."""
+    query = select(members.c.segment_id, members.c.profile_id).where(members.c.profile_id.in_(profile_ids))
+    return [(row.segment_id, row.profile_id) for row in await session.execute(query)]

@@ -1,0 +1,44 @@
+"""SQL of forgetting: messages become nobody's, triggers lose what they carried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ARRAY, BigInteger, Text, bindparam, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+_MESSAGES = text(
+    """
+    WITH his AS (
+      UPDATE messages SET
+        state = CASE WHEN state IN ('planned', 'claimed') THEN 'skipped' ELSE state END,
+        reason = CASE WHEN state IN ('planned', 'claimed') THEN 'erased' ELSE reason END,
+        profile_id = -id, planned_for = -id, occasion = 'erased:' || id, event = NULL, detail = NULL, origin = NULL,
+        claim = NULL, lease_until = NULL
+      WHERE profile_id = ANY(:ids)
+      RETURNING id
+    )
+    SELECT count(*) FROM his
+    """
+).bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
+
+_TRIGGERS = text(
+    """
+    WITH his AS (
+      UPDATE triggers SET data = '{}', unresolved = '[]', trigger_id = 'erased:' || id
+      WHERE EXISTS (SELECT FROM unnest(:words) AS w WHERE position(w in data::text) > 0)
+      RETURNING id
+    )
+    SELECT count(*) FROM his
+    """
+).bindparams(bindparam("words", type_=ARRAY(Text)))
+
+
+async def make_nobodys(session: AsyncSession, profile_ids: Sequence[int]) -> int:
+    """Messages of these viewers count on, without anything that leads to them; the number of messages."""
+    return int((await session.execute(_MESSAGES, {"ids": list(profile_ids)})).scalar_one())
+
+
+async def empty_triggers(session: AsyncSession, profile_ids: Sequence[int], words: Sequence[str]) -> int:
+    """Triggers whose data holds one of these words forget it; their number."""
+    return int((await session.execute(_TRIGGERS, {"words": list(words)})).scalar_one())

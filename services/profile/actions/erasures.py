@@ -1,0 +1,202 @@
+"""Forgetting a viewer everywhere: here in one transaction, in the other services by a fact, in the streams by a sweep.
+
+His data keys go too, so whatever was sealed is unreadable wherever it is. His ids are kept until all is done, then
+only their blind indexes, by which later events of them are dropped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from typing import Any
+
+from prometheus_client import Counter
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.profile.actions import profiles
+from services.profile.rules.events import Call
+from services.profile.schemas.erasures import Erasure, NewErasure
+from services.profile.store import erasures, links
+from services.profile.tables import metadata, redirects
+from shared import clock, erasure, pages, telemetry
+from shared.bus import Unanswered
+from shared.contracts import (
+    SERVICES,
+    ErasureAnswered,
+    ErasureAsked,
+    ProfileErased,
+    SweepAnswered,
+    SweepAsked,
+)
+from shared.database import settings_of
+from shared.erasure import PROFILE, Keeps
+from shared.errors import NotFound
+from shared.house import House
+from shared.outbox import tell
+from shared.pages import Page, PageAsked
+
+log = telemetry.logger(__name__)
+
+PURPOSE = "suppression"
+OTHERS = tuple(name for name in SERVICES if name != "profile")
+SWEEP_SECONDS = 60.0
+AT_ONCE = 10
+
+DROPPED = Counter("marquee_suppressed_events", "Events of erased viewers that were dropped")
+
+
+class UnknownErasure(NotFound):
+    """There is no such erasure"""
+
+
+async def _first(session: AsyncSession, ids: Sequence[int], origins: Sequence[str]) -> dict[str, int]:
+    await links.forget(session, origins)
+    return {"import_lines": await erasures.forget_imports(session, erasure.words(origins))}
+
+
+KEEPS = Keeps(
+    tables=metadata,
+    also={PROFILE: (redirects.c.into_id,)},
+    spared=frozenset({"erasures", "links", "moves", "vetoes"}),
+    before=_first,
+)
+
+
+def blind(key: bytes, origin: str) -> str:
+    """What stands for an erased identity."""
+    return hmac.digest(key, origin.encode("utf-8", "surrogatepass"), hashlib.sha256).hex()[:32]
+
+
+async def request(session: AsyncSession, wanted: NewErasure, *, by: str) -> Erasure:
+    """Forget a viewer here, and tell the others to. Raises UnknownProfile."""
+    await erasures.close(session)
+    profile_id = await profiles.found(session, wanted.ref, field="ref")
+    origins = await erasures.lock_identities(session, profile_id)
+    ids = [profile_id, *await erasures.former_ids(session, profile_id)]
+    now = clock.now()
+    number = await erasures.add(
+        session,
+        {
+            "profile_id": profile_id,
+            "origins": {"ids": ids, "origins": origins},
+            "state": "running",
+            "reason": wanted.reason,
+            "requested_by": by,
+            "requested_at": now,
+        },
+    )
+    key = settings_of(session).key(PURPOSE)
+    await erasures.suppress(session, [blind(key, origin) for origin in origins], number, now)
+    rows = await erasure.forget(session, KEEPS, ids, origins)
+    await erasures.change(session, number, receipts={"profile": {"rows": rows, "at": now.isoformat()}})
+    for one in ids:
+        tell(session, ProfileErased(erasure_id=number, profile_id=one, origins=origins))
+    return await shown(session, number)
+
+
+async def shown(session: AsyncSession, erasure_id: int) -> Erasure:
+    """How far it is. Raises UnknownErasure."""
+    row = await erasures.by_id(session, erasure_id)
+    if row is None:
+        raise UnknownErasure(str(erasure_id))
+    return _shown(row, await erasures.dropped(session, [erasure_id]))
+
+
+async def page(session: AsyncSession, asked: PageAsked) -> Page[Erasure]:
+    """Erasures, the newest first."""
+    rows = await erasures.page(session, before=asked.number("before"), limit=asked.limit + 1)
+    lines = rows[: asked.limit]
+    dropped = await erasures.dropped(session, [row.id for row in lines])
+    return Page(
+        items=[_shown(row, dropped) for row in lines],
+        next=pages.encode({"before": lines[-1].id}) if len(rows) > len(lines) else None,
+    )
+
+
+def _shown(row: Row[Any], dropped: dict[int, int]) -> Erasure:
+    return Erasure(
+        id=row.id,
+        profile_id=row.profile_id,
+        state=row.state,
+        reason=row.reason,
+        requested_by=row.requested_by,
+        requested_at=row.requested_at,
+        receipts=row.receipts,
+        verification=row.verification,
+        dropped=dropped.get(row.id, 0),
+        finished_at=row.finished_at,
+    )
+
+
+async def carry_on(house: House) -> bool:
+    """Collect receipts, sweep the streams, prove that nothing is left. A step."""
+    async with house.db.transaction() as session:
+        rows = await erasures.waiting(session, limit=AT_ONCE)
+    for row in rows:
+        try:
+            await _carry_on(house, row)
+        except Unanswered as error:
+            log.info("an erasure waits", erasure=row.id, reason=str(error)[:300])
+    return False
+
+
+async def _carry_on(house: House, row: Row[Any]) -> None:
+    ids, origins = row.origins["ids"], row.origins["origins"]
+    receipts = dict(row.receipts)
+    left: dict[str, Any] = {}
+    for name in OTHERS:
+        question = ErasureAsked(erasure_id=row.id, profile_ids=ids, origins=origins)
+        answer = await house.bus.ask(question, ErasureAnswered, to=name)
+        if not set(ids) <= set(answer.profile_ids):
+            left[name] = "has not come to it yet"
+        elif answer.left:
+            left[name] = answer.left
+        else:
+            receipts[name] = {"rows": answer.rows, "at": receipts.get(name, {}).get("at", clock.now().isoformat())}
+    standing: dict[str, int] = {}
+    swept = dict((row.verification or {}).get("removed", {}))
+    if not left:
+        answer_ = await house.bus.ask(SweepAsked(words=erasure.words(origins)), SweepAnswered, timeout=SWEEP_SECONDS)
+        standing = answer_.standing
+        swept = {stream: swept.get(stream, 0) + count for stream, count in answer_.removed.items()}
+    async with house.db.transaction() as session:
+        if mine := await erasure.remaining(session, KEEPS, ids, origins):
+            left["profile"] = mine
+        now = clock.now()
+        done = not left and not any(standing.values())
+        verification = {"left": left, "standing": standing, "removed": swept, "at": now.isoformat()}
+        values: dict[str, Any] = {"receipts": receipts, "verification": verification, "attempts": row.attempts + 1}
+        if done:
+            key = house.settings.key(PURPOSE)
+            blinds = [blind(key, origin) for origin in origins]
+            values |= {"state": "finished", "finished_at": now, "origins": {"ids": ids, "blinds": blinds}}
+        await erasures.change(session, row.id, **values)
+
+
+async def admit(session: AsyncSession, batch: list[Call]) -> list[Call]:
+    """The calls without those of erased viewers. Who uses the device of one loses that id, not his event."""
+    if not await erasures.enter(session):
+        return batch
+    key = settings_of(session).key(PURPOSE)
+    blinds = {one: blind(key, one) for call in batch for one in call.claim.keys}
+    gone = await erasures.suppressed_among(session, list(blinds.values()))
+    if not gone:
+        return batch
+    kept: list[Call] = []
+    dropped: dict[str, int] = {}
+    for call in batch:
+        claim = call.claim
+        others = tuple(one for one in claim.others if blinds[one] not in gone)
+        erased = blinds[claim.origin] in gone
+        if erased:
+            dropped[blinds[claim.origin]] = dropped.get(blinds[claim.origin], 0) + 1
+        elif len(others) < len(claim.others):
+            kept.append(call._replace(claim=claim._replace(others=others)))
+        else:
+            kept.append(call)
+    if dropped:
+        await erasures.count_dropped(session, dropped)
+        DROPPED.inc(sum(dropped.values()))
+    return kept

@@ -1,0 +1,95 @@
+"""Erasure in profile: everything of a viewer goes, nobody else's does, and he does not come back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from services.profile.actions import erasures
+from services.profile.actions.profiles import UnknownProfile
+from services.profile.schemas.erasures import NewErasure
+from shared import erasure, outbox
+from shared.contracts import EventRecorded, Fact, PersonAsked, ProfileErased
+from shared.database import Database
+from tests.profile.samples import call
+from tests.profile.test_privacy_sealing import everything
+
+Take = Callable[..., Awaitable[list[Fact]]]
+
+
+async def erase(db: Database, ref: str) -> tuple[Any, list[Fact]]:
+    async with db.transaction() as session:
+        made = await erasures.request(session, NewErasure(ref=ref), by="tool")
+        return made, [fact for fact, _ in outbox.effects(session).told]
+
+
+def full(user: str) -> list[Any]:
+    """All that a viewer may leave."""
+    return [
+        call(
+            "identify",
+            user_id=user,
+            anonymous_id=f"phone-{user}",
+            traits={"email": f"{user}@example.com", "name": f"name of {user}", "consent": {"sms": True}},
+            context={"campaign": {"source": f"friends of {user}"}},
+        ),
+        call(user_id=user, event="Content Commented", properties={"text": f"words of {user}", "content_id": user}),
+        call(user_id=user, event="Order Completed", properties={"revenue": 5, "currency": "CNY", "note": f"by {user}"}),
+        call("alias", user_id=user, previous_id=f"older-{user}"),
+    ]
+
+
+async def test_nothing_of_him_stays_and_all_of_the_others(take: Take, db: Database) -> None:
+    await take(*full("canary"), *full("other"))
+    made, told = await erase(db, "user_id:canary")
+    assert made.receipts["profile"]["rows"]["identities"] >= 3
+    assert made.receipts["profile"]["rows"]["events"] == 4
+    assert {type(fact) for fact in told} == {ProfileErased}
+    async with db.transaction() as session:
+        await session.execute(text("TRUNCATE outbox"))
+        kept = (await session.execute(text("SELECT origins FROM erasures"))).scalar_one()
+        # Until all is done the ids stand in the erasure itself, for the other services.
+        assert "user_id:canary" in kept["origins"]
+        await session.execute(text("UPDATE erasures SET origins = '{}'"))
+        for table in ("identities", "events", "data_keys", "consents", "touches"):
+            assert await session.scalar(text(f"SELECT count(*) FROM {table}"))
+    left = await everything(db)
+    assert "canary" not in left
+    assert "user_id:other" in left
+
+
+async def test_later_events_of_him_are_dropped_and_counted(take: Take, db: Database) -> None:
+    await take(*full("u1"), call(user_id="u2", anonymous_id="tablet"))
+    made, _ = await erase(db, "user_id:u1")
+    assert await take(call(user_id="u1"), call(anonymous_id="phone-u1"), call("identify", user_id="u1")) == []
+    async with db.transaction() as session:
+        assert (await erasures.shown(session, made.id)).dropped == 3
+    with pytest.raises(UnknownProfile):
+        await erase(db, "user_id:u1")
+    # Who takes over his device is another viewer, and not to be dropped.
+    told = await take(call(user_id="u3", anonymous_id="phone-u1"))
+    assert [fact.origin for fact in told if isinstance(fact, EventRecorded)] == ["user_id:u3"]
+    with pytest.raises(UnknownProfile):
+        await erase(db, "anonymous_id:phone-u1")
+    assert any(isinstance(fact, EventRecorded) for fact in await take(call(user_id="u2")))
+
+
+async def test_everything_about_one_person_can_be_paged(take: Take, db: Database) -> None:
+    await take(*full("u1"), *full("u2"))
+    rows: dict[str, list[dict[str, Any]]] = {}
+    after: str | None = None
+    async with db.transaction() as session:
+        for _ in range(100):
+            page = await erasure.page(
+                session, erasures.KEEPS, PersonAsked(profile_ids=[1], origins=["user_id:u1"], after=after)
+            )
+            rows.setdefault(page.table, []).extend(page.rows)
+            after = page.next
+            if after is None:
+                break
+    assert after is None
+    assert len(rows["events"]) == 4
+    assert {row["profile_id"] for row in rows["identities"]} == {1}
