@@ -69,7 +69,7 @@ async def openapi(request: Request) -> Response:
         description="Events, banners and recommendations by write key; everything else by secret key.",
         routes=app.routes,
     )
-    document = rules.merged(own, await memory.documents.all())
+    document = rules.finished(rules.merged(own, await memory.documents.all()))
     return Response(msgspec.json.encode(document), media_type="application/json")
 
 

@@ -187,11 +187,15 @@ def _asked(check: Callable[[T], bool], argument: T) -> Callable[[], Awaitable[bo
 def banner(drawn: Plan, *, seconds: float) -> str:
     """What an operator needs to go on."""
     url = drawn.place.public_url
+    mail = os.environ.get("MARQUEE_SMTP_URL") or "none: e-mails wait until MARQUEE_SMTP_URL=smtp://host:port is set"
+    bus = f"nats://127.0.0.1:{drawn.nats_port}" if drawn.nats_port else "as NATS_URL says"
     rows = (
         ("API", url),
         ("API docs", f"{url}/docs"),
         ("write key", f"{drawn.secrets.write_key}   (front-ends send events and ask for banners with it)"),
         ("secret key", f"{drawn.secrets.secret_key}   (internal tools; keep it secret)"),
+        ("mail", mail.rpartition("@")[2]),
+        ("bus", f"{bus}   (other systems: user external, password in secrets.json)"),
         ("data", str(drawn.place.data)),
         ("log file", str(drawn.place.log_file)),
         ("stop", "Ctrl-C" if sys.stdout.isatty() else f"Ctrl-C, or kill {os.getpid()}"),

@@ -32,6 +32,65 @@ def merged(own: dict[str, Any], others: Mapping[str, dict[str, Any]]) -> dict[st
     return document
 
 
+_PROBLEM = {
+    "title": "Problem",
+    "type": "object",
+    "required": ["type", "title", "status"],
+    "properties": {
+        "type": {"type": "string", "description": "Stable: decide by it"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+_KEYS = {
+    "secretKey": {"type": "http", "scheme": "bearer", "description": "A secret key, sk_…, for internal tools"},
+    "writeKey": {"type": "http", "scheme": "basic", "description": "A write key, pk_…, as user name; no password"},
+}
+_BY_WRITE_KEY = {"events", "decisions"}
+
+
+def finished(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with what the code does not say by itself: who may call, what errors look like, better titles."""
+    components = dict(document.get("components", {}))
+    schemas = {
+        name: part
+        for name, part in components.get("schemas", {}).items()
+        if not name.endswith(("HTTPValidationError", "ValidationError"))
+    }
+    paths = {
+        path: {
+            method: _told(path, operation) if isinstance(operation, dict) and "responses" in operation else operation
+            for method, operation in item.items()
+        }
+        for path, item in document["paths"].items()
+    }
+    components |= {"schemas": {**schemas, "Problem": _PROBLEM}, "securitySchemes": _KEYS}
+    return {**document, "paths": paths, "components": components}
+
+
+def _told(path: str, operation: dict[str, Any]) -> dict[str, Any]:
+    """One operation with its key, its errors as problems, and the first line of its description as title."""
+    told = {**operation}
+    if lines := str(operation.get("description", "")).strip().splitlines():
+        told["summary"] = lines[0].rstrip(".")
+    if path.startswith("/v1/"):
+        by_write_key = bool(_BY_WRITE_KEY & set(operation.get("tags", ())))
+        told["security"] = [{"writeKey" if by_write_key else "secretKey": []}]
+        if not by_write_key:
+            problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+            responses = {status: answer for status, answer in operation["responses"].items() if status != "422"}
+            told["responses"] = {**responses, "4XX": {"description": "A problem (RFC 9457)", "content": problem}}
+    return told
+
+
 def _pointed(value: Any, renamed: Mapping[str, str]) -> Any:
     """A copy with every reference pointing to the new name."""
     if isinstance(value, dict):

@@ -260,6 +260,8 @@ def _bounded(sent: Sent) -> None:
     ):
         if text is not None and len(text) > TEXT:
             raise Refused(400, "too_long", f"{field} may have {TEXT} characters", field=field)
+        if text and not text.strip():
+            raise Refused(400, "blank", f"{field} is nothing but white space", field=field)
 
 
 def _complete(sent: Sent, kind: Call) -> None:

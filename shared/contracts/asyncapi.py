@@ -23,7 +23,7 @@ def document(version: str = "1") -> dict[str, Any]:
             "title": fact.__name__,
             "summary": _first_line(fact),
             "contentType": "application/json",
-            "payload": schema(fact) if fact.stream == "TRIGGERS" else _envelope(fact),
+            "payload": _TRIGGER if fact.stream == "TRIGGERS" else _envelope(fact),
         }
         channels[name] = {
             "address": _address(fact),
@@ -72,6 +72,26 @@ def document(version: str = "1") -> dict[str, Any]:
         "operations": operations,
         "components": {"messages": messages},
     }
+
+
+def _one_or_many(kind: str) -> dict[str, Any]:
+    return {"oneOf": [{"type": kind}, {"type": "array", "items": {"type": kind}, "maxItems": 1000}]}
+
+
+_TRIGGER = {
+    "type": "object",
+    "description": (
+        "A bare JSON object, not a message of the house: whom it is about (one or many, by one of the three), and "
+        "whatever else a template shall show. Publish it with the user `external`, the inbox prefix "
+        "`_INBOX_external` and a `Nats-Msg-Id` header, which makes a repeat harmless."
+    ),
+    "properties": {
+        "userId": _one_or_many("string"),
+        "anonymousId": _one_or_many("string"),
+        "profile_id": _one_or_many("integer"),
+    },
+    "additionalProperties": True,
+}
 
 
 def _operation(action: str, channel: str, summary: str) -> dict[str, Any]:

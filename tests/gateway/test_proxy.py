@@ -270,6 +270,10 @@ async def test_one_document_of_the_whole_house(gateway: Gateway) -> None:
     text = (await gateway.stranger.get("/openapi.json")).text
     for reference in {part.split('"')[0] for part in text.split('"$ref":"#/components/schemas/')[1:]}:
         assert reference in document["components"]["schemas"]
+    track, keys = document["paths"]["/v1/track"]["post"], document["paths"]["/v1/keys"]["get"]
+    assert (track["security"], keys["security"]) == ([{"writeKey": []}], [{"secretKey": []}])
+    assert keys["responses"]["4XX"]["content"].keys() == {"application/problem+json"}
+    assert "HTTPValidationError" not in text
     page = await gateway.stranger.get("/docs")
     assert (page.status_code, "swagger" in page.text) == (200, True)
     assert "://" not in page.text.replace("http://www.w3.org", "")  # nothing of the page comes from elsewhere

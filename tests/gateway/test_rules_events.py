@@ -55,6 +55,8 @@ def refused(body: object, call: Call = "track") -> Refused:
         ({**TRACK, "event": {"a": 1}}, "track", "wrong_type", "event"),
         ({"event": "E"}, "track", "missing_id", "userId"),
         ({"event": "E", "userId": "", "anonymousId": None}, "track", "missing_id", "userId"),
+        ({"event": "E", "userId": " \t"}, "track", "blank", "userId"),
+        ({"event": " ", "userId": "u"}, "track", "blank", "event"),
         ({"userId": "u"}, "track", "missing_event", "event"),
         ({"userId": "u"}, "alias", "missing_id", "previousId"),
         ({"anonymousId": "a", "previousId": "p"}, "alias", "missing_id", "userId"),
