@@ -165,8 +165,10 @@ async def _filtered(session: AsyncSession, wanted: Wanted, sort: Sort, cursor: P
     walked = await store.window(session, wanted, sort, cursor=cursor, size=store.NEAR)
     if len(walked.found) >= limit or walked.end:
         return walked.found
-    if len(walked.found) * store.FAR >= limit * store.NEAR:
-        walked = await store.window(session, wanted, sort, cursor=cursor, size=store.FAR)
+    # So many rows, and some more, should hold a page if it goes on like that.
+    likely = limit * store.NEAR * 5 // (4 * len(walked.found)) if walked.found else store.FAR + 1
+    if likely <= store.FAR:
+        walked = await store.window(session, wanted, sort, cursor=cursor, size=likely)
         if len(walked.found) >= limit or walked.end:
             return walked.found
     return await store.by_index(session, wanted, sort, cursor=cursor, limit=limit)

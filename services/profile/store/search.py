@@ -15,8 +15,8 @@ from shared.tables import TIME
 Place = tuple[Any, int]
 """Where a page begins: after this value and this profile."""
 
-NEAR, FAR = 500, 4000
-"""Rows walked in the order of the list, first and then, before the index of a condition is asked instead."""
+NEAR, FAR = 500, 10_000
+"""Rows walked in the order of the list, first and then at most, before the index of a condition is asked instead."""
 
 CAP = 20_000
 """How far matches are counted to see which condition is the rarest."""
@@ -246,7 +246,8 @@ async def by_index(
         source = f"SELECT profile_id FROM activity {_where(_seen(wanted, values))}"  # noqa: S608
     clauses = _probes(wanted, values, but=rarest) + _seen(wanted, values) + _after(sort, cursor, values)
     statement = f"""
-        WITH found AS MATERIALIZED ({source}), w AS (SELECT a.* FROM found JOIN activity AS a USING (profile_id))
+        WITH found AS MATERIALIZED ({source}),
+          w AS (SELECT profile_id, a.last_seen, a.events FROM found JOIN activity AS a USING (profile_id))
         SELECT {order} AS place, profile_id FROM w {_where(clauses)}
         ORDER BY {order} DESC, profile_id DESC LIMIT :limit
         """  # noqa: S608 - built of our own words
