@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
@@ -63,21 +63,41 @@ class Put(NamedTuple):
     into: str
 
 
+def some(*values: str) -> st.SearchStrategy[str | None]:
+    """One of these, or none one time in three."""
+    return st.sampled_from([*values, *values, *[None] * len(values)])
+
+
+# Few ids and mostly calls that join, so that an example of ten steps merges, splits and meets its vetoes.
 CALLS = st.builds(
     Said,
-    st.none() | st.sampled_from(["u1", "u2", "u3"]),
-    st.none() | st.sampled_from(["a1", "a2", "a3", "a4", "a5"]),
-    st.none() | st.sampled_from(["d1", "d2"]),
-    st.none() | st.sampled_from(["s1", "s2", "s3"]),
-    st.booleans(),
+    some("u1", "u2"),
+    some("a1", "a2", "a3", "a4"),
+    st.sampled_from([None, None, "d1"]),
+    st.sampled_from([None, None, "s1", "s2", "s3"]),
+    st.sampled_from([True, True, True, False]),
     st.integers(0, 50),
 ).filter(lambda one: bool(one.user or one.visitor))
-ORIGINS = st.sampled_from(
-    [f"user_id:u{n}" for n in (1, 2)] + [f"anonymous_id:a{n}" for n in (1, 2, 3)] + ["device_id:d1", "shop_id:s1"]
-)
-SPLITS = st.builds(Taken, st.lists(ORIGINS, min_size=1, max_size=3, unique=True).map(tuple))
+ORIGINS = st.sampled_from(["user_id:u1", "anonymous_id:a1", "anonymous_id:a2", "anonymous_id:a3", "shop_id:s1"])
+SPLITS = st.builds(Taken, st.lists(ORIGINS, min_size=1, max_size=2, unique=True).map(tuple))
 PUTS = st.builds(Put, ORIGINS, ORIGINS)
-STEPS = st.lists(st.one_of(CALLS, CALLS, CALLS, SPLITS, PUTS), min_size=1, max_size=14)
+STEPS = st.lists(st.one_of(CALLS, CALLS, CALLS, SPLITS, PUTS), min_size=6, max_size=20)
+
+
+VETO_WITHIN_A_BATCH = [
+    Said("u1", "a1", None, None, True, 0),
+    Taken(("anonymous_id:a1",)),
+    Said(None, "a2", None, "s1", True, 1),
+    Said(None, "a1", None, "s1", True, 2),  # the vetoed one becomes part of another group,
+    Said("u1", None, None, "s1", True, 3),  # which is vetoed with him
+]
+TOO_MANY_WITHIN_A_BATCH = [
+    Said("u1", None, None, None, False, 0),
+    Said(None, "a1", None, "s1", True, 1),
+    Said(None, "a2", None, "s2", True, 2),
+    Said("u1", None, None, "s1", True, 3),
+    Said("u1", None, None, "s2", True, 4),  # a second merge through a shop id in one day
+]
 
 
 @dataclass
@@ -282,13 +302,15 @@ async def played(db: Database, world: str, steps: Sequence[Any], cuts: list[int]
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(
     steps=STEPS,
     cuts=st.lists(st.integers(0, 14), max_size=4),
     resends=st.lists(st.tuples(st.integers(0, 13), st.integers(0, 14)), max_size=3),
 )
+@example(steps=VETO_WITHIN_A_BATCH, cuts=[], resends=[])
+@example(steps=TOO_MANY_WITHIN_A_BATCH, cuts=[], resends=[])
 async def test_any_interleaving_groups_as_one_by_one(
     db: Database, steps: list[Any], cuts: list[int], resends: list[tuple[int, int]]
 ) -> None:

@@ -138,17 +138,20 @@ ACTIONS: dict[type[Fact], Callable[..., Any]] = {
     ProfileMerged: moves.merge,
     ProfileSplit: moves.split,
 }
-ORIGINS = st.sampled_from(["a", "b", "c", "d"])
+ORIGINS = st.sampled_from(["a", "b", "c"])
+MOVES = st.one_of(
+    st.tuples(st.just("merge"), ORIGINS, ORIGINS).filter(lambda one: one[1] != one[2]),
+    st.tuples(st.just("split"), ORIGINS),
+)
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("like"), ORIGINS),
-        st.tuples(st.just("like"), ORIGINS),
         st.tuples(st.just("vip"), ORIGINS),
-        st.tuples(st.just("merge"), ORIGINS, ORIGINS),
-        st.tuples(st.just("split"), ORIGINS),
+        MOVES,
+        MOVES,
     ),
-    min_size=2,
-    max_size=14,
+    min_size=6,
+    max_size=16,
 )
 
 

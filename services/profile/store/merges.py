@@ -148,7 +148,7 @@ async def last_home(session: AsyncSession, profile_id: int, origins: Iterable[st
 
 
 async def redirected(session: AsyncSession, profile_ids: Iterable[int]) -> dict[int, int]:
-    """Where these profiles are today, of those that became part of another."""
+    """Where these profiles are today, of those that became part of another that is still here."""
     query = text(
         """
         WITH RECURSIVE way AS (
@@ -156,7 +156,7 @@ async def redirected(session: AsyncSession, profile_ids: Iterable[int]) -> dict[
           UNION ALL
           SELECT way.profile_id, r.into_id FROM way JOIN redirects r ON r.profile_id = way.into_id
         )
-        SELECT profile_id, into_id FROM way WHERE NOT EXISTS (SELECT FROM redirects r WHERE r.profile_id = way.into_id)
+        SELECT way.profile_id, way.into_id FROM way JOIN profiles p ON p.profile_id = way.into_id
         """
     ).bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
     rows = await session.execute(query, {"ids": sorted(set(profile_ids))})
