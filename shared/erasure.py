@@ -191,14 +191,14 @@ async def page(session: AsyncSession, keeps: Keeps, asked: PersonAsked) -> Perso
     size = 0
     found = (await session.execute(query)).mappings().all()
     for row in found:
-        shown = {name: repr(value) if isinstance(value, bytes) else value for name, value in row.items()}
+        shown = {str(name): repr(value) if isinstance(value, bytes) else value for name, value in row.items()}
         size += len(msgspec.json.encode(shown))
         if rows and size > PAGE_BYTES:
             break
         rows.append(shown)
     more = len(rows) < len(found) or len(found) == PAGE_ROWS
     following = f"{place}:{offset + len(rows)}" if more else f"{place + 1}:0"
-    return PersonAnswered(table=table.name, rows=rows, next=following if more or place + 1 < len(tables) else None)
+    return PersonAnswered(table=str(table.name), rows=rows, next=following if more or place + 1 < len(tables) else None)
 
 
 async def _receipt(session: AsyncSession, fact: ProfileErased, rows: dict[str, int]) -> None:
