@@ -15,6 +15,7 @@ import asyncpg
 import httpx
 import pandas as pd
 
+from services.profile.rules import aggregates
 from tests.harness.eventually import eventually
 from tests.harness.suite import Suite
 from tests.stories.conftest import Mailbox
@@ -147,6 +148,17 @@ async def check_timeline(town: Suite, tracked: list[dict[str, Any]], fans: list[
         # Both timelines of a viewer are one.
         ours = "SELECT profile_id, event, time FROM events WHERE event IS NOT NULL ORDER BY profile_id, time, event"
         assert [tuple(row) for row in await profile.fetch(ours)] == [tuple(row) for row in await segment.fetch(ours)]
+        # The sums that portraits are served from, kept batch by batch, are those of the timeline.
+        summed: Counter[tuple[str, str]] = Counter()
+        watched: Counter[str] = Counter()
+        for row in await profile.fetch("SELECT origin, data FROM aggregates"):
+            month = aggregates.read(row["data"])
+            for event, number in month.events.items():
+                summed[row["origin"], event] += number
+            watched[row["origin"]] += month.video.plays
+        counted = await profile.fetch("SELECT origin, event, count(*) AS n FROM events WHERE event <> '' GROUP BY 1, 2")
+        assert summed == {(row["origin"], row["event"]): row["n"] for row in counted}
+        assert +watched == {row["origin"]: row["n"] for row in counted if row["event"] == "Video Watched"}
         for name, connection in (("profile", profile), ("segment", segment)):
             assert await connection.fetchval("SELECT count(*) FROM dead_letters") == 0, name
     finally:
