@@ -31,7 +31,7 @@ from shared.contracts.privacy import (
     SweepAsked,
 )
 from shared.contracts.profiles import IdentityLinked, ProfileMerged, ProfileSplit, ProfileUpdated
-from shared.contracts.recommends import DecisionMade, ItemUpdated
+from shared.contracts.recommends import ItemUpdated
 from shared.contracts.segments import Cause, SegmentChanged, SegmentDefined
 from shared.contracts.triggers import TriggerReceived
 from shared.contracts.viewers import (
@@ -61,7 +61,6 @@ FACTS: tuple[type[Fact], ...] = (
     MessageSent,
     MessageFailed,
     ItemUpdated,
-    DecisionMade,
     TriggerReceived,
 )
 """Every fact of the house, each with a frozen schema in `schemas/`."""
@@ -103,7 +102,6 @@ __all__ = [
     "DecideAnswered",
     "DecideAsked",
     "Decision",
-    "DecisionMade",
     "ErasureAnswered",
     "ErasureAsked",
     "EventReceived",

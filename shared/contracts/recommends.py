@@ -1,8 +1,7 @@
-"""What recommend tells: items of the catalogue, and the decisions it took."""
+"""What recommend tells: items of the catalogue."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, ClassVar
 
 import msgspec
@@ -25,17 +24,3 @@ class ItemUpdated(Fact, frozen=True, kw_only=True):
     creator_id: str | None = None
     active: bool = True
     properties: dict[str, Any] = msgspec.field(default_factory=dict)
-
-
-class DecisionMade(Fact, frozen=True, kw_only=True):
-    """A known viewer was shown a creative, or nothing, and why."""
-
-    kind: ClassVar[str] = "decision.made.v1"
-    owner: ClassVar[str] = "recommend"
-
-    decision_id: str
-    profile_id: int
-    placement: str
-    creative: str | None
-    reason: str
-    at: datetime

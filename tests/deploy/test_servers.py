@@ -148,7 +148,7 @@ PUBLISHES = {
     "profile": ("facts.3.events.recorded.v1", "facts.3.profile.updated.v1", "facts.3.identity.linked.v1"),
     "segment": ("facts.3.segment.changed.v1", "things.segment.defined.v1"),
     "campaign": ("facts.3.message.sent.v1",),
-    "recommend": ("facts.3.decision.made.v1", "things.item.updated.v1"),
+    "recommend": ("things.item.updated.v1",),
     "external": ("triggers.order",),
 }
 ALL = [(subject, owner) for owner, subjects in PUBLISHES.items() for subject in subjects]
