@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -211,3 +211,48 @@ async def page(
     if after is not None:
         statement = statement.where(tuple_(*key) > tuple_(*after))
     return (await session.execute(statement)).all()
+
+
+def begins_before(its: Month, instant: datetime) -> bool:
+    """Whether a month can hold events before that."""
+    start, _ = _bounds(its)
+    return start is None or start < instant
+
+
+async def expire(
+    session: AsyncSession, its: Month, ends: Mapping[str, datetime], rest: datetime | None, *, limit: int
+) -> int:
+    """Delete at most `limit` events of one month: those before the end of their name, or else before `rest`; how many.
+
+    Names are stepped through by index, so what stays is not read. Events that somebody else holds wait for next time.
+    """
+    table = _name(its)
+    statement = text(
+        f"""
+        WITH RECURSIVE names AS (
+          (SELECT event FROM {table} WHERE event IS NOT NULL ORDER BY event LIMIT 1)
+          UNION ALL
+          SELECT (SELECT m.event FROM {table} AS m WHERE m.event > names.event ORDER BY m.event LIMIT 1)
+          FROM names WHERE names.event IS NOT NULL
+        ), ends AS (
+          SELECT names.event, coalesce(own.before, :rest) AS before
+          FROM names LEFT JOIN unnest(:names, :befores) AS own (event, before) USING (event)
+        ), old AS (
+          SELECT one.at FROM ends CROSS JOIN LATERAL (
+            SELECT m.ctid AS at FROM {table} AS m WHERE m.event = ends.event AND m.time < ends.before
+            ORDER BY m.time LIMIT :most FOR UPDATE SKIP LOCKED
+          ) AS one
+          LIMIT :most
+        ), gone AS (
+          DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT at FROM old)) RETURNING 1
+        )
+        SELECT count(*) FROM gone
+        """  # noqa: S608 - the table's name is made of two numbers
+    ).bindparams(
+        bindparam("names", type_=ARRAY(Text)),
+        bindparam("befores", type_=ARRAY(TIME)),
+        bindparam("rest", type_=TIME),
+        bindparam("most", type_=BigInteger),
+    )
+    values = {"names": list(ends), "befores": list(ends.values()), "rest": rest, "most": limit}
+    return int((await session.execute(statement, values)).scalar_one())

@@ -25,6 +25,7 @@ events = Table(
     Column("properties", JSONB, nullable=False),
     Column("context", JSONB, nullable=False),
     Index(None, "profile_id", "time", "id"),
+    Index(None, "event", "time"),
     postgresql_partition_by="RANGE (time)",
     comment="Every tracking call, partitioned by month of its own time",
 )
