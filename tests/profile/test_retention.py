@@ -13,7 +13,7 @@ from services.profile.actions import retentions
 from services.profile.app import SERVICE
 from services.profile.schemas.retentions import NewRetention
 from services.profile.tables import events
-from shared import clock
+from shared import audit, clock
 from shared.contracts import Fact
 from shared.database import Database
 from tests.harness.eventually import eventually
@@ -53,8 +53,12 @@ async def test_it_is_set_listed_and_taken_back(open_house: Callable[..., Opening
         assert (answer.status_code, answer.json()["days"]) == (200, days), answer.text
     listed = {one["event"]: one["days"] for one in (await client.get(URL)).json()["items"]}
     assert listed == {"*": 3650, "Content Liked": 31, "a/b c": 1}
+    noted = (await client.put(f"{URL}/a/b c", json={"days": 2})).headers[audit.HEADER]
+    assert noted == "retentions.set event:a/b%20c days:2"
     for event in listed:
-        assert (await client.delete(f"{URL}/{event}")).status_code == 204
+        answer = await client.delete(f"{URL}/{event}")
+        assert answer.status_code == 204
+        assert answer.headers[audit.HEADER].startswith("retentions.delete event:")
     assert (await client.get(URL)).json() == {"items": []}
     gone = await client.delete(f"{URL}/Content Liked")
     assert gone.status_code == 404

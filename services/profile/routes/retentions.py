@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Response
 
 from services.profile.actions import retentions
 from services.profile.schemas.retentions import NewRetention, Retention, Retentions
+from shared import audit
 from shared.caller import allow
 from shared.database import Session
 
@@ -23,16 +24,19 @@ async def retentions_of_all(session: Session) -> Retentions:
 
 
 @router.put("/{event:path}", dependencies=[allow("privacy:write")])
-async def keep_for(session: Session, event: Event, wanted: NewRetention) -> Retention:
+async def keep_for(session: Session, event: Event, wanted: NewRetention, response: Response) -> Retention:
     """Keep events of this name so many days after their own time, then delete them for good, from the next seconds on.
 
     This is about the timeline in profile. The copy by which segments are judged keeps its events, and so do streams as
     long as they keep anything. Sums, counts, traits and first and last touch stay: they are totals.
     """
-    return await retentions.put(session, event, wanted)
+    kept = await retentions.put(session, event, wanted)
+    audit.note(response, "retentions.set", [f"event:{event}", f"days:{kept.days}"])
+    return kept
 
 
 @router.delete("/{event:path}", status_code=204, dependencies=[allow("privacy:write")])
-async def keep_as_others(session: Session, event: Event) -> None:
+async def keep_as_others(session: Session, event: Event, response: Response) -> None:
     """Keep events of this name as * says, or for ever. What was deleted does not come back."""
     await retentions.delete(session, event)
+    audit.note(response, "retentions.delete", [f"event:{event}"])
