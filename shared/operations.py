@@ -62,18 +62,29 @@ class JobShown(Output):
 
 
 class ReaderShown(Output):
-    """A stream as this process reads it; `behind` counts messages, absent while it is not reading."""
+    """A stream as this process reads it: sequences of the last message `taken` in and of the `last` there is.
+
+    Both are absent while it does not read.
+    """
 
     stream: str
     caught_up: bool
-    behind: int | None
+    taken: int | None
+    last: int | None
+
+
+class OutboxShown(Output):
+    """Messages that wait for their stream, and the ids of the first and the last of them."""
+
+    waiting: int
+    first: int | None
+    last: int | None
 
 
 class Readers(Output):
-    """`settled`: everything that was there is taken in, and everything told has left (`outbox` counts what waits)."""
+    """How far a service has taken in what was there, and what it still has to tell."""
 
-    settled: bool
-    outbox: int
+    outbox: OutboxShown
     readers: list[ReaderShown]
 
 
@@ -93,15 +104,14 @@ def routes(name: str) -> APIRouter:
     @router.get("/readers", dependencies=[allow("operations:read")])
     async def list_readers(session: Session, house: HouseDep) -> Readers:
         """How far this process has taken in what was sent and told: nothing is silently stale."""
-        waiting = await session.scalar(select(func.count()).select_from(outbox))
-        readers = [
-            ReaderShown(
-                stream=reader.stream, caught_up=house.caught_up[reader.stream], behind=await reader.messages_behind()
-            )
-            for reader in house.readers
-        ]
-        settled = not waiting and all(one.caught_up and one.behind == 0 for one in readers)
-        return Readers(settled=settled, outbox=waiting or 0, readers=readers)
+        query = select(func.count(), func.min(outbox.c.id), func.max(outbox.c.id))
+        waiting, first, last = (await session.execute(query)).one()
+        shown = []
+        for reader in house.readers:
+            taken, latest = await reader.progress() or (None, None)
+            caught_up = house.caught_up[reader.stream]
+            shown.append(ReaderShown(stream=reader.stream, caught_up=caught_up, taken=taken, last=latest))
+        return Readers(outbox=OutboxShown(waiting=waiting, first=first, last=last), readers=shown)
 
     @router.get("/dead-letters", dependencies=[allow("operations:read")])
     async def list_dead_letters(session: Session, page: PageDep) -> Page[DeadLetter]:

@@ -186,19 +186,18 @@ class Reader:
         self._pull: Pull | None = None
         self._owned: set[int] = set()
         self._turns = 0
-        self._pending: int | None = None
+        self._turned = False
 
-    async def messages_behind(self) -> int | None:
-        """Messages of the stream after the last one taken in, as it is now; None while this process does not read.
+    async def progress(self) -> tuple[int, int] | None:
+        """Sequence of the last message taken in, and of the last one in the stream; None while nothing is read here.
 
-        A process that reads only some partitions knows just what the bus still has for it, as of its last turn.
+        A process that reads only some partitions may never reach the last: it can belong to another's.
         """
-        if self._pull is None or self._pending is None:
+        if self._pull is None or not self._turned:
             return None
-        if len(self._owned) < len(self.parts):
-            return self._pending
         state = await self.bus.state(self.stream)
-        return max(0, state.last - max(self.positions.values())) if state.messages else 0
+        taken = max(self.positions.values())
+        return (taken, max(taken, state.last)) if state.messages else (state.last, state.last)
 
     async def step(self) -> bool:
         """Read and take in one batch; True when there was one. Raises MissedFacts on a gap, after closing itself."""
@@ -211,7 +210,7 @@ class Reader:
             received = await self._pull.batch(BATCH, size=BATCH_BYTES)
             if received:
                 await self._take(received)
-            self._pending = received[-1].pending if received else 0
+            self._turned = True
         except BaseException:
             # Whatever happened, the truth is in the database: start again from the position.
             await self._drop()
@@ -387,7 +386,7 @@ class Reader:
             )
 
     async def _drop(self) -> None:
-        pull, self._pull, self._pending = self._pull, None, None
+        pull, self._pull, self._turned = self._pull, None, False
         if pull is not None:
             await pull.close()
 

@@ -57,7 +57,9 @@ class Gateway:
         return aiohttp.web.json_response({"success": True, "refused": refused})
 
     async def _readers(self, _: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
-        return aiohttp.web.json_response({"settled": True, "outbox": 0, "readers": []})
+        readers = [{"stream": stream, "caught_up": True, "taken": 9, "last": 9} for stream in ("INTAKE", "FACTS")]
+        outbox = {"waiting": 0, "first": None, "last": None}
+        return aiohttp.web.json_response({"outbox": outbox, "readers": readers})
 
     async def _items(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
         self.items |= {item["id"]: item for item in msgspec.json.decode(await request.read())["items"]}
