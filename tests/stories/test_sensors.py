@@ -13,15 +13,17 @@ from tests.harness.eventually import eventually
 from tests.harness.suite import Suite
 
 
-@pytest.mark.parametrize("kind", ["default", "batch", "async"])
+@pytest.mark.parametrize("kind", ["default", "batch"])
 async def test_sensors_analytics_delivers(town: Suite, operator: httpx.AsyncClient, kind: str) -> None:
-    """DefaultConsumer and BatchConsumer, both of which pack with gzip, and the one with a thread of its own."""
+    """DefaultConsumer and BatchConsumer, both of which pack with gzip.
+
+    AsyncBatchConsumer is left out: its close() can wait for ever for its own thread, whatever the server does.
+    """
     user, phone = f"sensors-{kind}", f"phone-{kind}"
     url = f"{town.url}/sa?project={town.secrets()['write_key']}"
     makers: dict[str, Any] = {
         "default": sensorsanalytics.DefaultConsumer,
         "batch": sensorsanalytics.BatchConsumer,
-        "async": sensorsanalytics.AsyncBatchConsumer,
     }
 
     def deliver() -> None:
