@@ -64,7 +64,7 @@ async def test_facts_wait_for_the_slowest_reader(gateway: Gateway) -> None:
         await gateway.bus.tell(
             EventRecorded(event_id=f"e{n}", origin="user_id:u", profile_id=3, event="E", time=now, received_at=now)
         )
-    for service, sequence in (("segment", 4), ("campaign", 2)):
+    for service, sequence in (("segment", 4), ("campaign", 2), ("profile", 4)):
         await report(gateway, service, "FACTS", {3: sequence})
 
     async def left() -> int:
