@@ -36,7 +36,7 @@ async def test_all_data_of_one_person_and_nobody_elses(
         return [json.loads(line) for line in answer.text.splitlines()]
 
     async def whole() -> bool:
-        return sum(one.get("table") == "events" for one in await exported()) == 2
+        return len([one for one in await exported() if one.get("table") == "events"]) == 2
 
     await eventually(whole)
     lines = await exported()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -111,7 +112,7 @@ async def forgotten(town: Suite, mailbox: Mailbox) -> dict[str, Any]:
             await external.jetstream().publish("triggers.win_back", f'{{"userId": "{who}user"}}'.encode())
         await external.close()
         for who in ("canary", "other"):
-            await eventually(lambda who=who: len(mailbox.to(f"{who}mail@example.com")) == 2, timeout=20)
+            await eventually(partial(_has_two, mailbox, f"{who}mail@example.com"), timeout=20)
             decided = {"userId": f"{who}user", "placements": ["home-top"]}
 
             async def shown(decided: dict[str, Any] = decided) -> bool:
@@ -124,7 +125,7 @@ async def forgotten(town: Suite, mailbox: Mailbox) -> dict[str, Any]:
             return "recommend.decisions" in await rows_with(town, "canaryuser")
 
         await eventually(written_down)
-        made = await ok(
+        made: dict[str, Any] = await ok(
             operator.post(
                 "/v1/privacy/erasures", json={"ref": "user_id:canaryuser"}, headers={"X-Marquee-Reason": "letter 7"}
             )
@@ -188,3 +189,7 @@ async def test_what_comes_later_of_him_is_dropped(
 async def test_the_raw_files_of_the_bus_hold_nothing_of_him(town: Suite, forgotten: dict[str, Any]) -> None:
     for word in CANARIES[1:]:
         assert files_with(town, word, "nats*", "*nats*") == []
+
+
+def _has_two(mailbox: Mailbox, address: str) -> bool:
+    return len(mailbox.to(address)) == 2

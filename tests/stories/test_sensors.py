@@ -52,7 +52,7 @@ async def test_sensors_analytics_delivers(town: Suite, operator: httpx.AsyncClie
             "gone": None,
         }, profile
         assert sorted(traits["likes"]) == ["anime", "first", "second"]
-        query = {"limit": 200, "event": "VideoLiked"}
+        query: dict[str, str | int] = {"limit": 200, "event": "VideoLiked"}
         events = (await operator.get(f"/v1/profiles/user_id:{user}/events", params=query)).json()["items"]
         assert len(events) == 60
         assert events[0]["context"]["os"] == {"name": "iOS"}
