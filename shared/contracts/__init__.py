@@ -20,7 +20,7 @@ from shared.contracts.asks import (
 )
 from shared.contracts.campaigns import MessageFailed, MessagePlanned, MessageSent
 from shared.contracts.events import EventReceived, EventRecorded
-from shared.contracts.names import PATHS, READERS, ROLES, SERVICES
+from shared.contracts.names import EVENTS, PATHS, READERS, ROLES, SERVICES
 from shared.contracts.privacy import (
     ErasureAnswered,
     ErasureAsked,
@@ -82,6 +82,7 @@ QUESTIONS: tuple[type[Question], ...] = (
 """Every question of the house."""
 
 __all__ = [
+    "EVENTS",
     "FACTS",
     "MESSAGE_BYTES",
     "PARTITIONS",

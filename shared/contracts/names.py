@@ -46,3 +46,33 @@ ROLES: dict[str, tuple[str, ...]] = {
     "admin": ("*",),
 }
 """What each role of a secret key may do; `*` is everything."""
+
+EVENTS = (
+    "Content Shown",
+    "Content Opened",
+    "Video Watched",
+    "Content Liked",
+    "Content Unliked",
+    "Content Saved",
+    "Content Commented",
+    "Danmaku Sent",
+    "Content Shared",
+    "Content Disliked",
+    "Creator Followed",
+    "Creator Unfollowed",
+    "Creator Viewed",
+    "Message Sent",
+    "Live Room Entered",
+    "Live Room Left",
+    "Gift Sent",
+    "Search Performed",
+    "Order Completed",
+    "Order Refunded",
+    "Signed Up",
+    "Signed In",
+    "Banner Shown",
+    "Banner Clicked",
+    "Page Viewed",
+    "Screen Viewed",
+)
+"""The platform's event names, "Object Action" in title case. Any other name is accepted too."""
