@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from services.segment.actions import judging, segments, snapshots
 from services.segment.answers import ANSWERS
 from services.segment.listeners import LISTENERS
-from services.segment.routes import router
+from services.segment.routes import ROUTERS
 from services.segment.settings import Settings
 from services.segment.tables import metadata
 from services.segment.timers import JOBS, TIMERS
@@ -33,7 +33,7 @@ SERVICE = Service(
     name="segment",
     title="Segment: groups of viewers that are always true",
     tables=metadata,
-    routes=(router,),
+    routes=ROUTERS,
     listeners=LISTENERS,
     timers=TIMERS,
     snapshots=(Offers(SegmentDefined, segments.defined), Offers(SegmentChanged, snapshots.changed)),

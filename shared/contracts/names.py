@@ -17,7 +17,7 @@ PATHS: dict[str, tuple[str, ...]] = {
         "/v1/quality",
         "/v1/privacy",
     ),
-    "segment": ("/v1/segments",),
+    "segment": ("/v1/segments", "/v1/insights"),
     "campaign": ("/v1/campaigns",),
     "recommend": ("/v1/placements", "/v1/items"),
 }

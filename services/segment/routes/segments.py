@@ -1,4 +1,4 @@
-"""Door for HTTP: parse, one action, answer."""
+"""Segments: what operators say and see of them."""
 
 from __future__ import annotations
 

@@ -1,0 +1,6 @@
+"""Doors of segment over HTTP, one file per noun."""
+
+from services.segment.routes import segments
+
+# A key is a path: what stands beside it comes before.
+ROUTERS = (segments.router,)
