@@ -1,16 +1,20 @@
-"""From a like to the group: milliseconds between posting an event and `segment.changed` on the bus."""
+"""From a like to the group: milliseconds between posting an event and `segment.changed` on the bus, hop by hop.
+
+All clocks are the same machine's: each message says when it was written, and the stream when it stored it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from itertools import pairwise
 from statistics import median
 
 import msgspec
 
-from shared.bus import Bus, Pull
-from shared.contracts import PARTITIONS, EventRecorded, Message, SegmentChanged
+from shared.bus import Bus, Pull, Received
+from shared.contracts import PARTITIONS, EventReceived, EventRecorded, Message, SegmentChanged
 from tests.bench import load
 from tests.bench.report import Line, line
 from tests.bench.suite import Suite, TooSlow, standing, until
@@ -22,20 +26,36 @@ SECONDS = 20
 PROBES = 300
 
 
+HOPS = (
+    "posted",
+    "the gateway sends",
+    "INTAKE has it",
+    "profile tells",
+    "FACTS has it",
+    "segment tells",
+    "FACTS has that",
+)
+"""What happens to a like, in order. Telling is the last thing before the commit."""
+
+
 async def measure() -> list[Line]:
     """All lines of this bench."""
     services = ("gateway", "profile", "segment", "campaign", "recommend")
     async with standing(*services) as suite, suite.bus() as bus:
         viewers = await _viewers(suite, bus)
         bare = await _bare(bus)
-        arrivals = _Arrivals(bus, (await bus.state("FACTS")).last + 1, entries=len(viewers) * SEGMENTS)
-        listening = asyncio.create_task(arrivals.listen())
+        arrivals = _Arrivals(viewers, entries=len(viewers) * SEGMENTS)
+        listening = [asyncio.create_task(one) for one in await arrivals.listen(bus)]
+        before, began = suite.busy(), time.time()
         try:
             posted, answered = await _like(suite, viewers)
             await until(arrivals.complete, "everybody to be in every segment", seconds=60)
         finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            for task in listening:
+                task.cancel()
+            await asyncio.gather(*listening, return_exceptions=True)
+        busy = {name: seconds - before.get(name, 0.0) for name, seconds in suite.busy().items()}
+        elapsed = time.time() - began
         bare += await _bare(bus)
     stages = {
         "answered by the gateway": answered,
@@ -48,43 +68,81 @@ async def measure() -> list[Line]:
         for share in (50, 99):
             name = f"like → {stage}, {RATE} events/s, p{share}"
             lines.append(line(name, [_ms(took, share)], "ms", [_ms(sorted(bare), share)]))
+    return [*lines, *_hops({"posted": posted, **arrivals.hops}), *_busy(busy, elapsed)]
+
+
+def _hops(hops: Mapping[str, Mapping[int, float]]) -> list[Line]:
+    """How long each hop took."""
+    lines = []
+    for earlier, later in pairwise(HOPS):
+        took = sorted(at - hops[earlier][viewer] for viewer, at in hops[later].items())
+        lines += [line(f"hop: {earlier} → {later}, p{share}", [_ms(took, share)], "ms") for share in (50, 99)]
     return lines
 
 
-class _Arrivals:
-    """Hears profile and segment on the bus, and notes when a viewer's like was recorded and when he last entered."""
+def _busy(seconds: Mapping[str, float], elapsed: float) -> list[Line]:
+    """How busy the processors were: more than about half of all cores, and the hops are waits for a core."""
+    whole = sum(seconds.values())
+    lines = [line("busy: every program, of one core", [100 * whole / elapsed], "%")]
+    return lines + [line(f"busy: {name}, of one core", [100 * used / elapsed], "%") for name, used in seconds.items()]
 
-    def __init__(self, bus: Bus, start: int, *, entries: int) -> None:
-        kinds = (EventRecorded.kind, SegmentChanged.kind)
-        subjects = [f"facts.{part}.{kind}" for part in range(PARTITIONS) for kind in kinds]
-        self._pull = Pull(bus, "FACTS", subjects, start)
+
+class _Arrivals:
+    """Hears gateway, profile and segment on the bus, and notes what happened to each viewer's like and when.
+
+    Times are seconds since 1970, by profile. Of 20 segments the last counts.
+    """
+
+    def __init__(self, viewers: Mapping[int, str], *, entries: int) -> None:
+        self._by_user = {user: profile_id for profile_id, user in viewers.items()}
         self._left = entries
         self.recorded: dict[int, float] = {}
         self.entered: dict[int, float] = {}
+        self.hops: dict[str, dict[int, float]] = {hop: {} for hop in HOPS[1:]}
 
     async def complete(self) -> bool:
         """Whether everybody has entered everything."""
         return self._left <= 0
 
-    async def listen(self) -> None:
-        """Until everybody has."""
-        await self._pull.open()
+    async def listen(self, bus: Bus) -> list[Coroutine[None, None, None]]:
+        """Open the consumers; each coroutine reads one until it is cancelled."""
+        kinds = (EventRecorded.kind, SegmentChanged.kind)
+        facts = [f"facts.{part}.{kind}" for part in range(PARTITIONS) for kind in kinds]
+        wanted = {"INTAKE": [f"intake.{part}" for part in range(PARTITIONS)], "FACTS": facts}
+        pulls = [Pull(bus, stream, its, (await bus.state(stream)).last + 1) for stream, its in wanted.items()]
+        for pull in pulls:
+            await pull.open()
+        return [self._follow(pull) for pull in pulls]
+
+    async def _follow(self, pull: Pull) -> None:
         try:
             while self._left > 0:
-                for received in await self._pull.batch(256):
-                    self._note(received.data, time.perf_counter())
+                for received in await pull.batch(256):
+                    self._note(received, time.time())
         finally:
-            await self._pull.close()
+            await pull.close()
 
-    def _note(self, data: bytes, at: float) -> None:
-        message = msgspec.json.decode(data, type=Message)
-        if message.kind == EventRecorded.kind:
-            for event in msgspec.json.decode(message.items, type=list[EventRecorded]):
-                self.recorded[event.profile_id] = at
-            return
-        for change in msgspec.json.decode(message.items, type=list[SegmentChanged]):
-            self._left -= len(change.entered)
-            self.entered.update(dict.fromkeys(change.entered, at))
+    def _note(self, received: Received, now: float) -> None:
+        message = msgspec.json.decode(received.data, type=Message)
+        written, stored = message.at.timestamp(), received.at / 1e9
+        if message.kind == EventReceived.kind:
+            users = [one.user_id for one in msgspec.json.decode(message.items, type=list[EventReceived])]
+            concerned = [self._by_user[user] for user in users if user is not None]
+            self._hop("the gateway sends", written, "INTAKE has it", stored, concerned)
+        elif message.kind == EventRecorded.kind:
+            concerned = [one.profile_id for one in msgspec.json.decode(message.items, type=list[EventRecorded])]
+            self.recorded.update(dict.fromkeys(concerned, now))
+            self._hop("profile tells", written, "FACTS has it", stored, concerned)
+        else:
+            changes = msgspec.json.decode(message.items, type=list[SegmentChanged])
+            concerned = [one for change in changes for one in change.entered]
+            self._left -= len(concerned)
+            self.entered.update(dict.fromkeys(concerned, now))
+            self._hop("segment tells", written, "FACTS has that", stored, concerned)
+
+    def _hop(self, first: str, written: float, then: str, stored: float, concerned: Sequence[int]) -> None:
+        self.hops[first].update(dict.fromkeys(concerned, written))
+        self.hops[then].update(dict.fromkeys(concerned, stored))
 
 
 async def _viewers(suite: Suite, bus: Bus) -> dict[int, str]:
@@ -119,17 +177,17 @@ async def _like(suite: Suite, viewers: dict[int, str]) -> tuple[dict[int, float]
     """Everybody likes a video, evenly over the seconds; when each was posted and when acknowledged, by profile."""
     posted: dict[int, float] = {}
     answered: dict[int, float] = {}
-    began = time.perf_counter()
+    began = time.time()
     async with suite.client() as client:
 
         async def one(number: int, profile_id: int, user: str) -> None:
-            await asyncio.sleep(began + number / RATE - time.perf_counter())
+            await asyncio.sleep(began + number / RATE - time.time())
             message = {"type": "track", "userId": user, "event": "Content Liked", "messageId": f"like-{user}"}
-            posted[profile_id] = time.perf_counter()
+            posted[profile_id] = time.time()
             refused = await client.batch([msgspec.json.encode({**message, "properties": {"content_id": "v1"}})])
             if refused:
                 raise load.Failed(refused[0].reason)
-            answered[profile_id] = time.perf_counter()
+            answered[profile_id] = time.time()
 
         await asyncio.gather(*(one(number, *viewer) for number, viewer in enumerate(viewers.items())))
     return posted, answered

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import asyncpg
 import httpx
+import psutil
 
 from deploy.local import databases, migrations, plan, processes, secrets, servers, temporary
 from deploy.local.installation import HOME, Installation
@@ -49,6 +51,7 @@ class Suite:
     def __init__(self, drawn: Plan, folder: Path, stack: contextlib.ExitStack) -> None:
         self.plan = drawn
         self.folder = folder
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._stack = stack
 
     @property
@@ -82,7 +85,7 @@ class Suite:
 
     def _begin(self, program: Program) -> None:
         output = self._stack.enter_context((self.folder / f"{program.name}.log").open("ab"))
-        process = temporary.start(program, output.fileno())
+        process = self.processes[program.name] = temporary.start(program, output.fileno())
         self._stack.callback(temporary.stop, process, program)
 
     @contextlib.asynccontextmanager
@@ -108,6 +111,20 @@ class Suite:
         """That service's page of metrics."""
         async with httpx.AsyncClient(trust_env=False) as http:
             return (await http.get(f"{self.plan.url(service)}/metrics")).text
+
+    def busy(self) -> dict[str, float]:
+        """Processor seconds each program has used so far; Postgres' by the database it worked for."""
+        seconds: dict[str, float] = {}
+        for name, process in self.processes.items():
+            family = psutil.Process(process.pid)
+            for one in (family, *family.children()) if name == "postgres" else (family,):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    # A session's title is `postgres: user database address …`.
+                    title = " ".join(one.cmdline()).split()
+                    serves = title[1] if one is not family and title[1] in self.plan.database_urls else ""
+                    label = f"{name} for {serves}" if serves else name
+                    seconds[label] = seconds.get(label, 0.0) + sum(one.cpu_times()[:2])
+        return seconds
 
     async def taken(self) -> Taken:
         """What the gateway has put on the bus so far."""
@@ -179,11 +196,15 @@ async def standing(*services: str) -> AsyncIterator[Suite]:
         servers.make_postgres(folder / "postgres", password=kept.superuser)
         postgres = servers.postgres(folder / "postgres", port=ports["postgres"])
         bus = servers.nats(folder / "nats", port=ports["nats"], monitor_port=ports["nats_monitor"], passwords=kept.bus)
-        stack.enter_context(temporary.running(bus, folder, lambda: servers.nats_ready(drawn.monitor_url)))
-        stack.enter_context(temporary.running(postgres, folder, lambda: servers.postgres_ready(folder / "postgres")))
+        servers_ = {
+            "nats": temporary.running(bus, folder, lambda: servers.nats_ready(drawn.monitor_url)),
+            "postgres": temporary.running(postgres, folder, lambda: servers.postgres_ready(folder / "postgres")),
+        }
+        under = {name: stack.enter_context(server) for name, server in servers_.items()}
         await databases.make_on(ports["postgres"], superuser=kept.superuser, passwords=kept.databases)
         await migrations.upgrade_all(drawn.database_urls, say=lambda name, words: print(f"{name}: {words}"))
         suite = Suite(drawn, folder, stack)
+        suite.processes.update(under)
         await suite.start(*services)
         yield suite
 
