@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.profile.actions import aggregates, contacts, erasures, events, following, profiles, snapshots
+from services.profile.actions import aggregates, contacts, erasures, events, following, profiles, retentions, snapshots
 from shared.answers import Answers
 from shared.catchup import Offers
 from shared.contracts import (
@@ -13,6 +13,7 @@ from shared.contracts import (
     ItemUpdated,
     ProfileUpdated,
     ResolveAsked,
+    RetentionDefined,
     SegmentChanged,
     SegmentDefined,
 )
@@ -35,4 +36,5 @@ SNAPSHOTS = (
     Offers(IdentityLinked, snapshots.links),
     Offers(ProfileUpdated, snapshots.profiles),
     Offers(EventRecorded, snapshots.recorded),
+    Offers(RetentionDefined, retentions.snapshot),
 )

@@ -27,6 +27,7 @@ from shared.contracts.privacy import (
     PersonAnswered,
     PersonAsked,
     ProfileErased,
+    RetentionDefined,
     SweepAnswered,
     SweepAsked,
 )
@@ -61,6 +62,7 @@ FACTS: tuple[type[Fact], ...] = (
     MessageSent,
     MessageFailed,
     ItemUpdated,
+    RetentionDefined,
     TriggerReceived,
 )
 """Every fact of the house, each with a frozen schema in `schemas/`."""
@@ -133,6 +135,7 @@ __all__ = [
     "Recommended",
     "ResolveAnswered",
     "ResolveAsked",
+    "RetentionDefined",
     "SegmentChanged",
     "SegmentDefined",
     "SnapshotAsked",

@@ -26,7 +26,7 @@ PATHS: dict[str, tuple[str, ...]] = {
 READERS: dict[str, tuple[str, ...]] = {
     "INTAKE": ("profile",),
     "FACTS": ("segment", "campaign", "recommend", "profile"),
-    "THINGS": ("profile",),
+    "THINGS": ("profile", "segment"),
     "TRIGGERS": ("campaign",),
 }
 """Services that must have passed a message before it may be purged; a stream without readers is kept by age."""

@@ -24,6 +24,21 @@ class ProfileErased(Fact, frozen=True, kw_only=True):
     origins: list[str]
 
 
+class RetentionDefined(Fact, frozen=True, kw_only=True):
+    """Events of this name are kept so many days after their own time, in every copy; without `days` as `*` says.
+
+    `*` stands for every event without a line of its own. What has no line at all is kept for ever.
+    """
+
+    kind: ClassVar[str] = "retention.defined.v1"
+    owner: ClassVar[str] = "profile"
+    stream: ClassVar[str] = "THINGS"
+    snapshot: ClassVar[bool] = True
+
+    event: str
+    days: int | None = None
+
+
 class ErasureAnswered(msgspec.Struct, frozen=True, kw_only=True):
     """Ids this service has forgotten for an erasure, rows by table that it changed, rows that are left (0)."""
 

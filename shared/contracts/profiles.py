@@ -14,6 +14,18 @@ class ProfileUpdated(Fact, frozen=True, kw_only=True):
     """The whole present state of a profile; a higher `version` replaces a lower one. `has` names reachable channels.
 
     `cause` is `merge` or `split` where identities came or went: then what is different is nobody's doing.
+
+    Values of `traits` are JSON. A trait that was laid down is of one type: text, number, integer, boolean, date (text
+    `YYYY-MM-DD`) or list (a JSON list of its values). A trait nobody laid down is told as it came: any of these, an
+    instant as the text the sender wrote (RFC 3339 as a rule), or an object. None is null: a cleared trait is left out.
+    `since` is when the present value was first said, by event time.
+
+    `weights` and `tag_since` have a key for each of `tags`: how much it holds, from 0 to 1 (the highest where several
+    identities have it), and since when (the earliest). A changed weight is told with a new version. Weights given by
+    people are told exactly; those worked out from interests move in steps of 0.05, so not every event tells them anew.
+
+    `consent_since` has a key for each of `consent`: when the answer it rests on was first given; for what holds because
+    of another statement (a no to everything, an age under 14), when that was.
     """
 
     kind: ClassVar[str] = "profile.updated.v1"
@@ -25,9 +37,12 @@ class ProfileUpdated(Fact, frozen=True, kw_only=True):
     traits: dict[str, Any] = msgspec.field(default_factory=dict)
     since: dict[str, datetime] = msgspec.field(default_factory=dict)
     tags: list[str] = msgspec.field(default_factory=list)
+    weights: dict[str, float] = msgspec.field(default_factory=dict)
+    tag_since: dict[str, datetime] = msgspec.field(default_factory=dict)
     scores: dict[str, float] = msgspec.field(default_factory=dict)
     has: list[str] = msgspec.field(default_factory=list)
     consent: dict[str, bool] = msgspec.field(default_factory=dict)
+    consent_since: dict[str, datetime] = msgspec.field(default_factory=dict)
     cause: Literal["rule", "merge", "split"] = "rule"
 
 

@@ -103,7 +103,7 @@ def test_a_whole_profile_tells_channels_and_consent_but_no_address() -> None:
         "device_token": "t",
     }
     whole = traits.whole([traits.absorb({}, [(NOON, consents.flat(given))])])
-    assert whole == traits.Whole({"name": "X"}, {"name": NOON}, ["email"], {"sms": False})
+    assert whole == traits.Whole({"name": "X"}, {"name": NOON}, ["email"], {"sms": False}, {"sms": NOON})
 
 
 @pytest.mark.parametrize(
@@ -121,6 +121,21 @@ def test_a_whole_profile_tells_channels_and_consent_but_no_address() -> None:
 )
 def test_who_may_be_contacted(said: dict[str, Any], answer: bool) -> None:
     assert consents.allowed(consents.current(consents.flat(said), NOON.date()), "email", "marketing") is answer
+
+
+def test_what_holds_names_the_statement_it_rests_on() -> None:
+    day = timedelta(days=1)
+    said: list[traits.Given] = [
+        (NOON, {"consent.*": False}),
+        (NOON + day, {"consent.email": True}),
+        (NOON + 2 * day, {"age": 9}),
+    ]
+    whole = traits.whole([traits.absorb({}, said)])
+    assert whole.consent == dict.fromkeys(["*", *consents.NOT_FOR_CHILDREN], False)
+    assert whole.consent_since == {
+        **dict.fromkeys(["marketing", "email", "sms", "push", "phone", "third_party"], NOON + 2 * day),
+        **dict.fromkeys(["*", "profiling", "personalisation"], NOON),
+    }
 
 
 def test_masks() -> None:

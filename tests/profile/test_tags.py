@@ -202,6 +202,30 @@ async def test_tags_in_use_are_in_the_snapshot_and_in_what_later_traits_tell(run
     assert [(fact.tags, fact.traits) for fact in facts] == [(["vip"], {"age": 3})]
 
 
+async def test_weights_are_told_with_the_tags_and_when_they_change(running: Running) -> None:
+    await take(running, call(user_id="u1", anonymous_id="a1"))
+    await make(running, "vip", weight=0.5)
+    early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
+    with clock.at(late):
+        await ask(running, "PUT", "/v1/profiles/user_id:u1/tags/vip", {})
+    with clock.at(early):
+        await ask(running, "PUT", "/v1/profiles/anonymous_id:a1/tags/vip", {"weight": 0.25})
+    last = (await eventually(lambda: _facts(running, 3)))[-1]
+    assert (last.tags, last.weights, last.tag_since) == (["vip"], {"vip": 0.5}, {"vip": early})
+    await ask(running, "PUT", "/v1/profiles/anonymous_id:a1/tags/vip", {"weight": 0.75})
+    last = (await eventually(lambda: _facts(running, 4)))[-1]
+    assert (last.version, last.weights, last.tag_since) == (4, {"vip": 0.75}, {"vip": early})
+    async with running.db.transaction() as session:
+        facts, _ = await snapshots.profiles(session, None, 10)
+    assert facts == [last]
+
+
+async def _facts(running: Running, number: int) -> list[ProfileUpdated]:
+    found = await running.told(ProfileUpdated)
+    assert len(found) >= number
+    return found
+
+
 async def test_many_get_a_tag_and_what_is_wrong_stays_alone(running: Running) -> None:
     await viewers(running, 30)
     await make(running, "vip")
@@ -409,8 +433,8 @@ async def test_what_the_stream_tells_while_it_is_filled_counts_more_than_an_olde
                 [SegmentChanged(key="fans", version=1, part=one, cause="rule", at=clock.now(), **moved)],
             )
         assert await store.found_following(session, "fan", [1, 2], clock.now()) == {2}
-        names = await store.names(session, [1, 2, 3], clock.now())
-    assert names == {2: ["fan"], 3: ["fan"]}
+        held = await store.held(session, [1, 2, 3], clock.now())
+    assert {one: list(tags) for one, tags in held.items()} == {2: ["fan"], 3: ["fan"]}
 
 
 async def test_a_tag_that_would_depend_on_itself_is_refused(running: Running, segment: Segment) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.actions import erasures, intake, keys, links, quality, registry
 from services.profile.actions.stages import STAGES, Recorded
-from services.profile.actions.telling import told
+from services.profile.actions.telling import NONE, told
 from services.profile.rules import events as event_rules
 from services.profile.rules import identities as identity_rules
 from services.profile.rules import sources
@@ -89,10 +89,10 @@ async def _update(session: AsyncSession, fresh: Iterable[Recorded], created: Ite
     versions = dict.fromkeys(created, 1)
     if changed := wholes.keys() - versions.keys():
         versions |= await identities.bump(session, changed)
-    held_tags = await tags.names(session, changed, clock.now()) if changed else {}
+    held_tags = await tags.held(session, changed, clock.now()) if changed else {}
     for profile_id, version in versions.items():
         whole = wholes.get(profile_id, trait_rules.NOTHING)
-        tell(session, told(profile_id, version, whole, tags=held_tags.get(profile_id, ())))
+        tell(session, told(profile_id, version, whole, tags=held_tags.get(profile_id, NONE)))
 
 
 def _key(call: Call) -> tuple[str, events.Month]:

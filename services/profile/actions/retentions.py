@@ -10,7 +10,9 @@ from services.profile.schemas.retentions import NewRetention, Retention, Retenti
 from services.profile.store import events
 from services.profile.store import retentions as store
 from shared import clock
+from shared.contracts import RetentionDefined
 from shared.errors import Invalid, NotFound
+from shared.outbox import tell
 
 REST = "*"
 """Stands for every event without a line of its own."""
@@ -32,11 +34,12 @@ async def every(session: AsyncSession) -> Retentions:
 
 
 async def put(session: AsyncSession, event: str, wanted: NewRetention) -> Retention:
-    """Keep events of this name so many days. Raises Invalid."""
+    """Keep events of this name so many days, here and in every copy. Raises Invalid."""
     if not event or len(event) > LONGEST or "\0" in event:
         raise Invalid(f"an event's name has 1 to {LONGEST} characters and no NUL", field="event")
     at = clock.now()
     await store.put(session, event, wanted.days, at)
+    tell(session, RetentionDefined(event=event, days=wanted.days))
     return Retention(event=event, days=wanted.days, updated_at=at)
 
 
@@ -44,6 +47,14 @@ async def delete(session: AsyncSession, event: str) -> None:
     """Keep them as all others again. Raises UnknownRetention."""
     if not await store.drop(session, event):
         raise UnknownRetention(f"no retention is set for {event!r}; GET /v1/privacy/retentions lists those that are")
+    tell(session, RetentionDefined(event=event))
+
+
+async def snapshot(session: AsyncSession, after: str | None, limit: int) -> tuple[list[RetentionDefined], str | None]:
+    """All lines by event, for newcomers; the cursor is the last event."""
+    rows = [row for row in await store.every(session) if after is None or row.event > after][:limit]
+    facts = [RetentionDefined(event=row.event, days=row.days) for row in rows]
+    return facts, rows[-1].event if len(rows) == limit else None
 
 
 async def expire(session: AsyncSession) -> int:

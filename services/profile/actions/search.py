@@ -74,7 +74,7 @@ async def refresh(session: AsyncSession) -> bool:
         await store.drop_activity(session, changed)
         found_by = {}
         laid = await registry.registry(session)
-        tags = await store_tags.names(session, changed, clock.now())
+        tags = await store_tags.held(session, changed, clock.now())
         for profile_id, held in (await identities.of(session, changed)).items():
             whole = trait_rules.whole((trait_rules.read(one.traits) for one in held), laid)
             found_by[profile_id] = rules.values(whole.traits, has=whole.has, tags=tags.get(profile_id, ()))

@@ -88,6 +88,9 @@ async def define(session: AsyncSession, key: str, wanted: TagInput) -> TagOutput
     if before is None:
         values |= {"state": TRIAL, "filling": None if segment is None else "0"}
     row = await store.define(session, key, clock.now(), values)
+    if before is not None and before.segment and before.state == IN_USE and before.weight != row.weight:
+        # By rule, the weight of the tag is that of every viewer who has it.
+        await jobs.begin(session, RETELL, key, {"key": key})
     return (await _outputs(session, [row]))[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,25 +12,31 @@ from services.profile.actions import registry
 from services.profile.rules import traits as trait_rules
 from services.profile.store import identities, search
 from services.profile.store import tags as store_tags
+from services.profile.store.tags import Has
 from shared import clock
 from shared.contracts import ProfileUpdated
 from shared.outbox import tell
 
 Cause = Literal["rule", "merge", "split"]
 
+NONE: Mapping[str, Has] = MappingProxyType({})
+
 
 def told(
-    profile_id: int, version: int, whole: trait_rules.Whole, cause: Cause = "rule", *, tags: Iterable[str] = ()
+    profile_id: int, version: int, whole: trait_rules.Whole, cause: Cause = "rule", *, tags: Mapping[str, Has] = NONE
 ) -> ProfileUpdated:
-    """The fact of a profile's present state."""
+    """The fact of a profile's present state, with the tags in use that he has."""
     return ProfileUpdated(
         profile_id=profile_id,
         version=version,
         traits=whole.traits,
         since=whole.since,
         tags=list(tags),
+        weights={key: one.weight for key, one in tags.items()},
+        tag_since={key: one.since for key, one in tags.items()},
         has=whole.has,
         consent=whole.consent,
+        consent_since=whole.consent_since,
         cause=cause,
     )
 
@@ -45,14 +52,14 @@ async def again(session: AsyncSession, profile_ids: Iterable[int], cause: Cause)
 async def present(session: AsyncSession, versions: Mapping[int, int], cause: Cause = "rule") -> list[ProfileUpdated]:
     """These profiles, as they are now, with everything that is told of them."""
     laid = await registry.registry(session)
-    held_tags = await store_tags.names(session, versions, clock.now())
+    held_tags = await store_tags.held(session, versions, clock.now())
     return [
         told(
             profile_id,
             versions[profile_id],
             trait_rules.whole((trait_rules.read(one.traits) for one in held), laid),
             cause,
-            tags=held_tags.get(profile_id, ()),
+            tags=held_tags.get(profile_id, NONE),
         )
         for profile_id, held in (await identities.of(session, versions)).items()
     ]

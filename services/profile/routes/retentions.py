@@ -27,8 +27,9 @@ async def retentions_of_all(session: Session) -> Retentions:
 async def keep_for(session: Session, event: Event, wanted: NewRetention, response: Response) -> Retention:
     """Keep events of this name so many days after their own time, then delete them for good, from the next seconds on.
 
-    This is about the timeline in profile. The copy by which segments are judged keeps its events, and so do streams as
-    long as they keep anything. Sums, counts, traits and first and last touch stay: they are totals.
+    It holds for the timeline and for the copy by which segments are judged: who was in a segment by what is gone leaves
+    it (cause `erase`), so a condition cannot look back further than this. Sums, counts, traits and first and last touch
+    stay: they are totals.
     """
     kept = await retentions.put(session, event, wanted)
     audit.note(response, "retentions.set", [f"event:{event}", f"days:{kept.days}"])

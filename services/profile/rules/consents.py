@@ -75,32 +75,51 @@ def current(traits: Mapping[str, Any], today: date) -> dict[str, bool]:
     `unsubscribed: true` is a no to everything he could be sent (`*`). A no to everything or to profiling is a no to
     personalisation too. A child without a guardian's yes has said no to all but analytics.
     """
-    said = {name: answer for name, answer in statements(traits).items() if isinstance(answer, bool)}
-    said.pop(UNSUBSCRIBED, None)
-    if said.get(EVERYTHING) is False:
-        said[PROFILING] = False
+    return {name: answer for name, (answer, _) in grounds(traits, today).items()}
+
+
+def grounds(traits: Mapping[str, Any], today: date) -> dict[str, tuple[bool, str]]:
+    """What holds for a viewer, as `current` says, each with the trait it rests on."""
+    held = {
+        name: (answer, f"{PREFIX}{name}")
+        for name, answer in statements(traits).items()
+        if isinstance(answer, bool) and name != UNSUBSCRIBED
+    }
+
+    def follows(name: str, by: str) -> None:
+        if held.get(name, (True, ""))[0]:
+            held[name] = (False, by)
+
+    def refuses(name: str) -> bool:
+        return name in held and not held[name][0]
+
+    if refuses(EVERYTHING):
+        follows(PROFILING, held[EVERYTHING][1])
     if traits.get(UNSUBSCRIBED) is True:
-        said[EVERYTHING] = False
-    if said.get(PROFILING) is False:
-        said[PERSONALISATION] = False
+        follows(EVERYTHING, UNSUBSCRIBED)
+    if refuses(PROFILING):
+        follows(PERSONALISATION, held[PROFILING][1])
     years = age(traits, today)
-    if years is not None and years < CHILD and said.get(GUARDIAN) is not True:
-        said |= dict.fromkeys(NOT_FOR_CHILDREN, False)
-    return said
+    if years is not None and years < CHILD and not held.get(GUARDIAN, (False, ""))[0]:
+        for name in NOT_FOR_CHILDREN:
+            follows(name, "birthday" if _born(traits) else "age")
+    return held
 
 
 def age(traits: Mapping[str, Any], today: date) -> float | None:
     """Years of life where they are known: by `birthday` (ISO), else by `age`."""
-    born = traits.get("birthday")
-    if isinstance(born, str):
-        try:
-            day = date.fromisoformat(born[:10])
-        except ValueError:
-            pass
-        else:
-            return today.year - day.year - ((today.month, today.day) < (day.month, day.day))
+    if (day := _born(traits)) is not None:
+        return today.year - day.year - ((today.month, today.day) < (day.month, day.day))
     years = traits.get("age")
     return years if isinstance(years, int | float) and not isinstance(years, bool) and years >= 0 else None
+
+
+def _born(traits: Mapping[str, Any]) -> date | None:
+    born = traits.get("birthday")
+    try:
+        return date.fromisoformat(born[:10]) if isinstance(born, str) else None
+    except ValueError:
+        return None
 
 
 def allowed(said: Mapping[str, bool], channel: str, purpose: str) -> bool:

@@ -59,9 +59,10 @@ class Whole(NamedTuple):
     since: dict[str, datetime]
     has: list[str]
     consent: dict[str, bool]
+    consent_since: dict[str, datetime]
 
 
-NOTHING = Whole({}, {}, [], {})
+NOTHING = Whole({}, {}, [], {}, {})
 """A profile nobody has said anything about."""
 
 
@@ -201,9 +202,11 @@ def whole(identities: Iterable[Mapping[str, Trait]], registry: Registry = source
         for name, value in values.items()
         if not consents.is_consent(name) and not registry.is_personal(name) and not contacts.is_contact(name, value)
     }
+    grounds = consents.grounds(values, clock.now().date())
     return Whole(
         traits=public,
         since={name: traits[name].since for name in public},
         has=contacts.channels(values),
-        consent=consents.current(values, clock.now().date()),
+        consent={name: answer for name, (answer, _) in grounds.items()},
+        consent_since={name: traits[by].since for name, (_, by) in grounds.items()},
     )

@@ -28,6 +28,13 @@ class Assignment(NamedTuple):
     expires_at: datetime | None
 
 
+class Has(NamedTuple):
+    """How much a viewer has a tag, the highest of his identities, and since when, the earliest."""
+
+    weight: float
+    since: datetime
+
+
 _TYPES: dict[str, Any] = {"weight": Double, "since": TIME, "expires_at": TIME}
 _COLUMNS = ", ".join(Assignment._fields)
 
@@ -42,15 +49,16 @@ _ASSIGN = text(
     """  # noqa: S608 - built of the names of our own columns
 ).bindparams(*(bindparam(name, type_=ARRAY(_TYPES.get(name, Text))) for name in Assignment._fields))
 
-_NAMES = text(
+_HELD = text(
     """
-    SELECT profile_id, array_agg(DISTINCT key ORDER BY key) FROM (
-      SELECT i.profile_id, g.key FROM identities i JOIN tagged g ON g.origin = i.origin JOIN tags t ON t.key = g.key
+    SELECT profile_id, key, max(weight), min(since) FROM (
+      SELECT i.profile_id, g.key, g.weight, g.since
+      FROM identities i JOIN tagged g ON g.origin = i.origin JOIN tags t ON t.key = g.key
       WHERE i.profile_id = ANY(:ids) AND t.state = 'in_use' AND (g.expires_at IS NULL OR g.expires_at > :at)
       UNION ALL
-      SELECT f.profile_id, f.key FROM followers f JOIN tags t ON t.key = f.key
+      SELECT f.profile_id, f.key, t.weight, f.since FROM followers f JOIN tags t ON t.key = f.key
       WHERE f.profile_id = ANY(:ids) AND t.state = 'in_use' AND NOT (f.gone AND f.told)
-    ) AS held GROUP BY profile_id
+    ) AS held GROUP BY profile_id, key ORDER BY profile_id, key
     """
 ).bindparams(bindparam("ids", type_=ARRAY(BigInteger)), bindparam("at", type_=TIME))
 
@@ -163,10 +171,12 @@ async def take_away(session: AsyncSession, profile_id: int, key: str) -> bool:
     return bool(gone.all())
 
 
-async def names(session: AsyncSession, profile_ids: Iterable[int], at: datetime) -> dict[int, list[str]]:
-    """Keys of the tags in use that each of these profiles has; who has none is left out."""
-    rows = await session.execute(_NAMES, {"ids": sorted(profile_ids), "at": at})
-    return {row[0]: row[1] for row in rows}
+async def held(session: AsyncSession, profile_ids: Iterable[int], at: datetime) -> dict[int, dict[str, Has]]:
+    """Tags in use that each of these profiles has, by key; who has none is left out."""
+    found: dict[int, dict[str, Has]] = {}
+    for profile_id, key, weight, since in await session.execute(_HELD, {"ids": sorted(profile_ids), "at": at}):
+        found.setdefault(profile_id, {})[key] = Has(weight, since)
+    return found
 
 
 async def of(session: AsyncSession, profile_id: int, at: datetime) -> Sequence[Row[Any]]:
