@@ -2,6 +2,10 @@
 
 Membership tables carry no foreign keys: segments and viewers are never deleted while they have members, and a check per
 row would cost the ticks a lock on the definitions.
+
+`stamp` is the transaction that wrote a row last (`pg_current_xact_id()` as a number; updates set it again), so that
+whatever is derived from these tables can ask for what is new: rows below `pg_snapshot_xmin(pg_current_snapshot())` are
+final, those above are the tail.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -26,6 +31,10 @@ from shared.tables import NAMING, TIME
 
 metadata = MetaData(naming_convention=NAMING)
 
+STAMPED = "(pg_current_xact_id()::text)::bigint"
+"""The number of the present transaction, in SQL."""
+STAMP = text(STAMPED)
+
 segments = Table(
     "segments",
     metadata,
@@ -33,14 +42,17 @@ segments = Table(
     Column("key", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("rule", JSONB, nullable=False),
+    Column("kind", Text, nullable=False, server_default=text("'rule'")),
+    Column("rule", JSONB),
     Column("archived", Boolean, nullable=False, server_default=text("false")),
     Column("filling", Text),
     Column("true_as_of", TIME),
+    Column("log_from", TIME, nullable=False, server_default=text("now()")),
     Column("created_at", TIME, nullable=False),
     Column("updated_at", TIME, nullable=False),
     UniqueConstraint("key"),
-    comment="Definitions; `filling` is the cause of transitions (fill, definition) until every viewer is judged",
+    comment="Definitions; `filling` is the cause of transitions (fill, definition) until every viewer is judged;"
+    " `log_from` is since when every transition is in the log; a static list has no rule",
 )
 
 segment_versions = Table(
@@ -49,7 +61,7 @@ segment_versions = Table(
     Column("segment_id", Integer, primary_key=True, autoincrement=False),
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("name", Text, nullable=False),
-    Column("rule", JSONB, nullable=False),
+    Column("rule", JSONB),
     Column("archived", Boolean, nullable=False),
     Column("at", TIME, nullable=False),
     comment="What each definition was, and since when",
@@ -63,6 +75,14 @@ viewers = Table(
     Column("traits", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("since", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("tags", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
+    Column("weights", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("tag_since", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("scores", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("consent", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("consent_since", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("has", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
+    Column("stamp", BigInteger, nullable=False, server_default=STAMP),
+    Index(None, "stamp"),
     comment="Everyone who can be a member; version 0 until profile has told his traits",
 )
 
@@ -77,7 +97,22 @@ events = Table(
     Column("origin", Text, nullable=False),
     Column("properties", JSONB, nullable=False),
     Index(None, "profile_id", "event", "time"),
+    Index(None, "event", "time"),
+    Column("stamp", BigInteger, nullable=False, server_default=STAMP),
+    Index(None, "stamp"),
     comment="What viewers did: the copy that rules are judged by",
+)
+
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("what", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("stamp", BigInteger, nullable=False, server_default=STAMP),
+    Column("at", TIME, nullable=False, server_default=text("now()")),
+    Index(None, "stamp"),
+    comment="Rows of `viewers` and `events` (what) that are gone, by key: written by triggers on both tables",
 )
 
 homes = Table(
@@ -118,6 +153,43 @@ deadlines = Table(
     comment="The earliest instant at which time alone can change an answer",
 )
 
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("block", Integer, primary_key=True, autoincrement=False),
+    Column("segment_id", Integer, primary_key=True, autoincrement=False),
+    Column("bitmap", LargeBinary, nullable=False),
+    Column("size", Integer, nullable=False),
+    Index(None, "segment_id", "block"),
+    comment="Who is in: of each 1,024 neighbouring profile ids (block = profile_id >> 10) a Roaring bitmap of ids",
+)
+
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("segment_id", Integer, nullable=False),
+    Column("block", Integer, nullable=False),
+    Column("at", TIME, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("entered", LargeBinary),
+    Column("left", LargeBinary),
+    Index(None, "block", "segment_id", "id"),
+    Index(None, "segment_id", "at"),
+    comment="Who came and went, when and why: Roaring bitmaps of ids, a row per segment, block and cause of a tick",
+)
+
+list_rows = Table(
+    "list_rows",
+    metadata,
+    Column("job_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("origin", Text, nullable=False),
+    Column("unmatched", Boolean, nullable=False, server_default=text("false")),
+    Index(None, "origin"),
+    comment="Rows of uploaded lists that wait to be resolved; those that nobody is found for stay as the report",
+)
+
 tallies = Table(
     "tallies",
     metadata,
@@ -126,4 +198,12 @@ tallies = Table(
     Column("delta", BigInteger, nullable=False),
     Index(None, "segment_id"),
     comment="Size of a segment as a sum: only inserted, so ticks never wait for each other; folded by the clock",
+)
+
+retentions = Table(
+    "retentions",
+    metadata,
+    Column("event", Text, primary_key=True, comment="event name, * for all that have no line of their own"),
+    Column("days", Integer, nullable=False),
+    comment="How long the copy of events is kept, as profile tells; without a line, for good",
 )

@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, BigInteger, Text, bindparam, delete, func, select,
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segment.store.members import Change
-from services.segment.tables import deadlines, homes, members, redirects, viewers
+from services.segment.tables import STAMPED, deadlines, homes, members, redirects, viewers
 from shared.contracts import ProfileMerged, ProfileSplit
 
 Moved = ProfileMerged | ProfileSplit
@@ -29,11 +29,11 @@ _SETTLE = text(
 )
 
 _FOLLOW = text(
-    """
-    UPDATE events AS e SET profile_id = h.profile_id
+    f"""
+    UPDATE events AS e SET profile_id = h.profile_id, stamp = {STAMPED}
     FROM unnest(:origins, :left) AS n (origin, left_id) JOIN homes h USING (origin)
     WHERE e.profile_id = n.left_id AND e.origin = n.origin AND h.profile_id <> n.left_id
-    """
+    """  # noqa: S608 - the stamp is a constant
 ).bindparams(bindparam("origins", type_=ARRAY(Text)), bindparam("left", type_=ARRAY(BigInteger)))
 
 _END = text(

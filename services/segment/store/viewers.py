@@ -9,12 +9,31 @@ import msgspec
 from sqlalchemy import ARRAY, BigInteger, Boolean, Text, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.segment.tables import viewers
+from services.segment.tables import STAMPED, viewers
 from shared.contracts import EventRecorded, ProfileUpdated
 from shared.tables import TIME
 
 Known = tuple[int, dict[str, Any], list[str]]
 """Version, traits and tags of a viewer."""
+
+_TOLD = ("traits", "since", "tags", "weights", "tag_since", "scores", "consent", "consent_since", "has")
+"""What profile tells of a viewer, besides his version: named alike in its fact and in `viewers`."""
+
+_UPDATE = text(
+    f"""
+    UPDATE viewers SET version = n.version, traits = n.traits::jsonb, since = n.since::jsonb,
+    tags = ARRAY(SELECT jsonb_array_elements_text(n.tags::jsonb)), weights = n.weights::jsonb,
+    tag_since = n.tag_since::jsonb, scores = n.scores::jsonb, consent = n.consent::jsonb,
+    consent_since = n.consent_since::jsonb, has = ARRAY(SELECT jsonb_array_elements_text(n.has::jsonb)),
+    stamp = {STAMPED}
+    FROM unnest(:ids, :versions, :{", :".join(_TOLD)}) AS n(profile_id, version, {", ".join(_TOLD)})
+    WHERE viewers.profile_id = n.profile_id AND viewers.version < n.version
+    """  # noqa: S608 - names of columns and a constant
+).bindparams(
+    bindparam("ids", type_=ARRAY(BigInteger)),
+    bindparam("versions", type_=ARRAY(BigInteger)),
+    *(bindparam(name, type_=ARRAY(Text)) for name in _TOLD),
+)
 
 LIMIT = 10**300
 """Beyond this an integer does not fit a double, which rules compare numbers as."""
@@ -66,26 +85,17 @@ async def number(session: AsyncSession) -> int:
 
 async def update(session: AsyncSession, profiles: Sequence[ProfileUpdated]) -> None:
     """Take over what profile tells, unless something newer is here."""
-    statement = text(
-        "UPDATE viewers SET version = n.version, traits = n.traits::jsonb, since = n.since::jsonb,"
-        " tags = ARRAY(SELECT jsonb_array_elements_text(n.tags::jsonb))"
-        " FROM unnest(:ids, :versions, :traits, :since, :tags) AS n(profile_id, version, traits, since, tags)"
-        " WHERE viewers.profile_id = n.profile_id AND viewers.version < n.version"
-    ).bindparams(
-        bindparam("ids", type_=ARRAY(BigInteger)),
-        bindparam("versions", type_=ARRAY(BigInteger)),
-        bindparam("traits", type_=ARRAY(Text)),
-        bindparam("since", type_=ARRAY(Text)),
-        bindparam("tags", type_=ARRAY(Text)),
-    )
     await session.execute(
-        statement,
+        _UPDATE,
         {
             "ids": [one.profile_id for one in profiles],
             "versions": [one.version for one in profiles],
             "traits": [_json(one.traits) for one in profiles],
-            "since": [_json(one.since) for one in profiles],
-            "tags": [msgspec.json.encode(one.tags).decode() for one in profiles],
+            **{
+                name: [msgspec.json.encode(getattr(one, name)).decode() for one in profiles]
+                for name in _TOLD
+                if name != "traits"
+            },
         },
     )
 
@@ -95,7 +105,7 @@ async def record(session: AsyncSession, events: Sequence[EventRecorded], *, corr
 
     With `correct` they are the present state: those that are here get the viewer they have now, and are answered too.
     """
-    known = "UPDATE SET profile_id = excluded.profile_id" if correct else "NOTHING"
+    known = f"UPDATE SET profile_id = excluded.profile_id, stamp = {STAMPED}" if correct else "NOTHING"
     statement = text(
         "INSERT INTO events (event_id, profile_id, event, time, history, origin, properties)"
         " SELECT event_id, profile_id, event, time, history, origin, properties::jsonb"
