@@ -8,18 +8,17 @@ from functools import cached_property
 from typing import Any
 
 import msgspec
-from pydantic import TypeAdapter
 
 from services.segment.rules.program import Parts, Program
-from services.segment.schemas.rule import Did, Rule, Tagged, WholeRule, leaves
+from services.segment.schemas.rule import Did, Rule, Tagged, Trait, leaves
+from services.segment.schemas.rule import parse as parsed
 
-_RULE: TypeAdapter[Rule] = TypeAdapter(WholeRule)
 _NONE: frozenset[int] = frozenset()
 
 
 def parse(rule: Mapping[str, Any]) -> Rule:
     """A stored rule. Raises pydantic's ValidationError, which means that the store was tampered with."""
-    return _RULE.validate_python(rule)
+    return parsed(rule)
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Book:
                     events.setdefault(leaf.did, set()).add(one.id)
                 elif isinstance(leaf, Tagged):
                     tags.setdefault(leaf.tag, set()).add(one.id)
-                else:
+                elif isinstance(leaf, Trait):
                     traits.setdefault(leaf.trait, set()).add(one.id)
         self._by_event = {name: frozenset(ids) for name, ids in events.items()}
         self._by_trait = {name: frozenset(ids) for name, ids in traits.items()}

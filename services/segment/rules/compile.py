@@ -30,7 +30,9 @@ from services.segment.schemas.rule import (
     Trait,
     leaves,
     seconds,
+    walk,
 )
+from shared.errors import Invalid
 
 _JSON = dt.JSON(binary=True)
 _INSTANT = dt.Timestamp(timezone="UTC")
@@ -49,6 +51,8 @@ def sql(rules: Sequence[Rule], *, following: bool = True) -> str:
 
 def expression(rules: Sequence[Rule], *, following: bool = True) -> ir.Table:
     """The expression that answers these rules, see the module; `following` adds the `next_i` columns."""
+    for rule in rules:
+        check(rule)
     matchers = {column(leaf): leaf for rule in rules for leaf in leaves(rule) if isinstance(leaf, Did)}
     people = candidates.join(viewers, "profile_id")[["profile_id", "as_of", "traits", "tags"]]
     joined = people
@@ -67,6 +71,23 @@ def expression(rules: Sequence[Rule], *, following: bool = True) -> ir.Table:
         if following:
             columns[f"next_{place}"] = changes(rule, joined)
     return joined.select(**columns)
+
+
+class Unanswerable(Invalid):
+    """This cannot be asked yet"""
+
+
+def check(rule: Rule) -> None:
+    """Refuse what is not compiled yet."""
+    for path, node in walk(rule):
+        counted = isinstance(node, Did) and not node.given("between", "from", "to", "calendar", "measure")
+        if isinstance(node, Trait) or counted or (isinstance(node, Tagged) and not node.weight):
+            comparisons: list[Comparison] = [node] if isinstance(node, Trait) else list(getattr(node, "where", []))
+            if all(one.operator in (*_COMPARE, "ne", "in", "exists") for one in comparisons):
+                continue
+        elif isinstance(node, AllOf | AnyOf | Negated):
+            continue
+        raise Unanswerable("this part of a rule is not answered yet", field=".".join(map(str, ("rule", *path))))
 
 
 def longest(matchers: Iterable[Did]) -> int | None:
@@ -115,8 +136,19 @@ def holds(rule: Rule, joined: ir.Table) -> ir.BooleanValue:
         return _compares(rule, joined.traits[rule.trait])
     if isinstance(rule, Tagged):
         return joined.tags.contains(rule.tag).fill_null(False)
+    if not isinstance(rule, Did):
+        raise Unanswerable(f"{type(rule).__name__} is not answered yet", field="rule")
     count = joined[column(rule)].fill_null(0)
-    return functools.reduce(operator.and_, (_COMPARE[name](count, bound) for name, bound in rule.times.bounds))
+    return functools.reduce(operator.and_, (_times(count, name, bound) for name, bound in rule.times.bounds))
+
+
+def _times(count: Any, name: str, bound: Any) -> ir.BooleanValue:
+    match name:
+        case "between":
+            return (count >= bound[0]) & (count <= bound[1])
+        case "ne":
+            return count != bound
+    return _COMPARE[name](count, bound)
 
 
 def changes(rule: Rule, joined: ir.Table) -> ir.TimestampValue:

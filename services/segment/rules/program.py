@@ -59,6 +59,8 @@ class Parts:
             self.rules.clear()
             self.leaves.clear()
         wanted = {text(rule): rule for rule in rules if text(rule) not in self.rules}
+        for rule in wanted.values():
+            compiled.check(rule)
         dids = {compiled.column(leaf): leaf for rule in wanted.values() for leaf in _dids(rule)}
         new = {name: did for name, did in dids.items() if name not in self.leaves}
         if new:
