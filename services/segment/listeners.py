@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.segment.actions import erasure, live, moves
-from shared.contracts import EventRecorded, ProfileErased, ProfileMerged, ProfileSplit, ProfileUpdated
+from services.segment.actions import erasure, live, moves, retention
+from shared.contracts import EventRecorded, ProfileErased, ProfileMerged, ProfileSplit, ProfileUpdated, RetentionDefined
 from shared.reader import On
 
 LISTENERS = (
@@ -12,4 +12,5 @@ LISTENERS = (
     On(ProfileMerged, moves.merge),
     On(ProfileSplit, moves.split),
     On(ProfileErased, erasure.KEEPS.listener()),
+    On(RetentionDefined, retention.heed, catch_up=True, optional=True, forget=retention.begin_again),
 )

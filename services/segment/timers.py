@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from services.segment.actions import filling, timed
+from services.segment.actions import filling, retention, timed
 from shared.clock import Every
 from shared.jobs import Job
 
-TIMERS = (Every(1, timed.transitions, name="transitions"), Every(30, timed.tidy, name="tidy tallies"))
+TIMERS = (
+    Every(1, timed.transitions, name="transitions"),
+    Every(30, timed.tidy, name="tidy tallies"),
+    Every(5, retention.expire, name="retention"),
+)
 JOBS = (Job(filling.FILL, filling.step),)

@@ -14,7 +14,7 @@ from services.profile.app import SERVICE
 from services.profile.schemas.retentions import NewRetention
 from services.profile.tables import events
 from shared import audit, clock
-from shared.contracts import Fact
+from shared.contracts import Fact, RetentionDefined
 from shared.database import Database
 from tests.harness.eventually import eventually
 from tests.harness.houses import Opening, Running
@@ -63,6 +63,28 @@ async def test_it_is_set_listed_and_taken_back(open_house: Callable[..., Opening
     gone = await client.delete(f"{URL}/Content Liked")
     assert gone.status_code == 404
     assert "'Content Liked'" in gone.json()["detail"]
+
+
+async def test_the_other_services_hear_of_it(open_house: Callable[..., Opening]) -> None:
+    running: Running = await open_house(SERVICE)
+    for event, days in (("Content Liked", 30), ("*", 3650)):
+        assert (await running.client.put(f"{URL}/{event}", json={"days": days})).is_success
+    assert (await running.client.delete(f"{URL}/Content Liked")).is_success
+
+    async def told() -> None:
+        assert await running.told(RetentionDefined) == [
+            RetentionDefined(event="Content Liked", days=30),
+            RetentionDefined(event="*", days=3650),
+            RetentionDefined(event="Content Liked"),
+        ]
+
+    await eventually(told)
+    await running.client.put(f"{URL}/Other", json={"days": 7})
+    async with running.db.transaction() as session:
+        first, cursor = await retentions.snapshot(session, None, 1)
+        rest, end = await retentions.snapshot(session, cursor, 2)
+    assert [*first, *rest] == [RetentionDefined(event="*", days=3650), RetentionDefined(event="Other", days=7)]
+    assert end is None
 
 
 @pytest.mark.parametrize("body", [{"days": 0}, {"days": 3651}, {"days": "x"}, {"days": None}, {}])

@@ -1,0 +1,59 @@
+"""The copy of events is kept as long as operators want: what is older goes, and whom it concerns is judged again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.segment.actions import judging
+from services.segment.store import definitions, retention, viewers
+from services.segment.store.members import Pairs
+from shared import clock
+from shared.contracts import RetentionDefined
+
+REST = "*"
+"""Stands for every event without a line of its own."""
+
+AT_ONCE = 5000
+"""Events that go in one turn."""
+
+
+async def heed(session: AsyncSession, facts: list[RetentionDefined]) -> None:
+    """Keep to these lines from now on; of two about one event the later counts."""
+    latest = {fact.event: fact.days for fact in facts}
+    if kept := {event: days for event, days in latest.items() if days is not None}:
+        await retention.put(session, kept)
+    if gone := latest.keys() - kept.keys():
+        await retention.drop(session, gone)
+
+
+async def begin_again(session: AsyncSession) -> None:
+    """The lines come anew, from profile's snapshot: one that was dropped unheard must not stay."""
+    await retention.clear(session)
+
+
+async def expire(session: AsyncSession) -> int:
+    """Delete events whose time is over, `AT_ONCE` at most, and judge their viewers; how many viewers were concerned.
+
+    Deleting and judging are one transaction, so an answer is never about events that are gone. Nobody did anything, so
+    the cause is `erase`, which is no news to campaigns. Who is being judged by somebody else right now waits.
+    """
+    at = clock.now()
+    ends = {event: at - timedelta(days=days) for event, days in (await retention.every(session)).items()}
+    if not ends:
+        return 0
+    rest = ends.pop(REST, None)
+    old = await retention.old(session, ends, rest, limit=AT_ONCE)
+    if not old:
+        return 0
+    await definitions.enter_gate(session)
+    free = await viewers.lock_free(session, sorted({row.profile_id for row in old}))
+    now = await judging.book(session)
+    gone = await retention.forget(session, [row.event_id for row in old], free)
+    touched = {(profile_id, segment_id) for profile_id, event in gone for segment_id in now.by_event(event)}
+    pairs = Pairs()
+    for profile_id, segment_id in sorted(touched):
+        pairs.add(profile_id, segment_id, now.filling.get(segment_id, "erase"))
+    await judging.settle(session, now, pairs, at)
+    return len({profile_id for profile_id, _ in gone})
