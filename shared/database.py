@@ -116,8 +116,12 @@ def is_unstorable(error: BaseException) -> bool:
 
 
 def words(error: BaseException) -> str:
-    """An error as text that a column can hold: no NUL, no half surrogates, at most 2,000 characters."""
-    text_ = f"{type(error).__name__}: {error}"[:2000]
+    """An error as text that a column can hold: no NUL, no half surrogates, at most 2,000 characters.
+
+    Of what a database refused only its first line stands there: neither the statement nor the row.
+    """
+    message = str(error.orig).partition("\n")[0] if isinstance(error, DBAPIError) else str(error)
+    text_ = f"{type(error).__name__}: {message}"[:2000]
     return text_.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 

@@ -142,6 +142,11 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, unexpected)
 
 
+def said(message: str) -> str:
+    """What pydantic says of a value, without its name for errors of our own validators."""
+    return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+
+
 def _field_error(error: dict[str, Any]) -> dict[str, Any]:
     """One pydantic error as field path and sentence, with the nearest known name where a field is unknown."""
     path = ""
@@ -152,7 +157,7 @@ def _field_error(error: dict[str, Any]) -> dict[str, Any]:
         place = ()  # it gives the offset of a letter
     for part in place:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-    message = "unknown field" if error["type"] == "extra_forbidden" else str(error["msg"])
+    message = "unknown field" if error["type"] == "extra_forbidden" else said(error["msg"])
     return {"field": path or "body", "message": message}
 
 

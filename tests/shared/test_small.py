@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from sqlalchemy.exc import IntegrityError
 
 from shared import clock, errors, pages, tokens
 from shared.database import is_outage, words
@@ -245,3 +246,10 @@ def test_words_of_an_error_fit_a_column(text: str) -> None:
     assert "\x00" not in written
     assert len(written) <= 2000
     written.encode()
+
+
+def test_words_of_a_database_error_hold_neither_statement_nor_row() -> None:
+    refused = Exception("<class 'CheckViolation'>: refused\nDETAIL:  Failing row contains (secret).")
+    assert words(IntegrityError("INSERT INTO t", {"a": "secret"}, refused)) == (
+        "IntegrityError: <class 'CheckViolation'>: refused"
+    )

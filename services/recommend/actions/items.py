@@ -104,5 +104,5 @@ def _refusal(index: int, raw: dict[str, Any], error: ValidationError) -> schemas
         index=index,
         id=given[:200] if isinstance(given, str) else None,
         field=f"items[{index}]{path}",
-        message=first["msg"].removeprefix("Value error, "),
+        message=errors.said(first["msg"]),
     )
