@@ -181,7 +181,7 @@ async def test_a_mapping_must_fit_the_file(running: Running) -> None:
         ({"ID": {"id": "user_id"}}, "no such column"),
         ({"age": {"trait": "age"}}, "map at least one"),
         ({"id": {"id": "user_id"}, "age": {"id": "user_id"}}, "two columns"),
-        ({"id": {}}, "either"),
+        ({"id": {}}, "mapping.id: give one of"),
         ({"id": {"id": "User"}}, "pattern"),
     ):
         answer = await post(running, path, json={"mapping": mapping}, status=422)
@@ -316,3 +316,43 @@ async def test_what_cannot_be_absorbed_stays_alone(running: Running, monkeypatch
     assert answer["accepted"] == 99
     assert answer["errors"] == [{"index": 37, "field": "profiles[37]", "message": "ValueError: poison"}]
     assert len((await running.client.get("/v1/profiles", params={"limit": 200})).json()["items"]) == 99
+
+
+async def test_a_file_gives_tags(running: Running, eventually: Eventually) -> None:
+    for key, name, kind in (("vip", "贵宾", "manual"), ("shop", "门店", "imported"), ("anime", "动漫", "interest")):
+        answer = await running.client.put(
+            f"/v1/tags/{key}", headers=running.headers("operator"), json={"name": name, "kind": kind, "weight": 0.5}
+        )
+        assert answer.status_code == 200, answer.text
+    lines = ["手机号,贵宾,标签", "13800138000,是,", "13800138001,0.25,门店、vip", "13800138002,3,", "13800138003,,动漫"]
+    file = await brought(running, "\n".join([*lines, "13800138004,否,shop"]))
+    run = f"/v1/imports/{file['id']}/run"
+    mapping = {"手机号": {"id": "phone"}, "贵宾": {"tag": "vip"}, "标签": {"tags": True}}
+    for wrong, field in (
+        (mapping | {"贵宾": {"tag": "nobody"}}, "mapping.贵宾.tag"),
+        (mapping | {"贵宾": {"tag": "anime"}}, "mapping.贵宾.tag"),
+        (mapping | {"标签": {"tag": "vip"}}, "mapping.贵宾"),
+    ):
+        assert (await post(running, run, json={"mapping": wrong}, status=422))["errors"][0]["field"] == field
+    await post(running, run, json={"mapping": mapping | {"贵宾": {"tag": "vip", "tags": True}}}, status=422)
+    await post(running, run, json={"mapping": mapping, "dry_run": True}, status=202)
+    checked = await done(running, file["id"], eventually, "checked")
+    assert checked["counts"] == {"good": 3, "bad": 2, "empty": 0, "known": 0, "new": 3}
+    answer = await running.client.get(f"/v1/imports/{file['id']}/errors")
+    assert list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))[1:] == [
+        ["4", "贵宾", "'3' is neither true nor false (是, 否), nor a weight from 0 to 1"],
+        ["5", "标签", "no tag that can be given by hand is called '动漫'; make it, or leave it out"],
+    ]
+    await post(running, run, json={"mapping": mapping}, status=202)
+    assert (await done(running, file["id"], eventually, "finished"))["counts"] == checked["counts"]
+    held = {}
+    for phone in range(13800138000, 13800138005):
+        answer = await running.client.get(f"/v1/profiles/phone:{phone}/tags")
+        if answer.status_code == 200:
+            held[phone] = [(one["key"], one["weight"], one["source"]) for one in answer.json()]
+    source = f"import:{file['id']}"
+    assert held == {
+        13800138000: [("vip", 0.5, source)],
+        13800138001: [("shop", 0.5, source), ("vip", 0.25, source)],
+        13800138004: [("shop", 0.5, source)],
+    }

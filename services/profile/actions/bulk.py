@@ -16,6 +16,7 @@ from services.profile.schemas.imports import BulkDone, BulkError, BulkItem, Bulk
 from shared import clock
 from shared.contracts import EventReceived, ResolveAsked
 from shared.database import is_outage, words
+from shared.errors import said
 
 
 async def upsert(session: AsyncSession, given: Sequence[dict[str, Any]], *, by: str) -> BulkDone:
@@ -28,13 +29,13 @@ async def upsert(session: AsyncSession, given: Sequence[dict[str, Any]], *, by: 
         try:
             one = BulkProfile.model_validate(raw)
         except ValidationError as error:
-            errors += [_error(index, ".".join(map(str, it["loc"])), str(it["msg"])) for it in error.errors()[:5]]
+            errors += [_error(index, ".".join(map(str, it["loc"])), said(it["msg"])) for it in error.errors()[:5]]
             continue
         wrong = [*_wrong(index, one)]
         if wrong:
             errors += wrong
             continue
-        line = rules.Line(one.ids, one.traits)
+        line = rules.Line(one.ids, one.traits, {})
         call = rules.call(
             line,
             message_id=one.message_id or f"bulk:{uuid.uuid4().hex}",
@@ -43,7 +44,7 @@ async def upsert(session: AsyncSession, given: Sequence[dict[str, Any]], *, by: 
             source=f"bulk:{by}",
         )
         items.append((index, call))
-        refs[index] = _ref(line)
+        refs[index] = line.ref
     refused = await take(session, [call for _, call in items])
     errors += [_error(items[place][0], "", message) for place, message in refused.items()]
     accepted = [index for place, (index, _) in enumerate(items) if place not in refused]
@@ -65,12 +66,6 @@ def _wrong(index: int, one: BulkProfile) -> Iterator[BulkError]:
     for namespace, value in one.ids.items():
         if (why := rules.id_problem(namespace, value)) is not None:
             yield _error(index, f"ids.{namespace}", why)
-
-
-def _ref(line: rules.Line) -> str:
-    """One id of a line, as a ref: the user's first."""
-    namespace = min(line.ids, key=lambda name: (name != "user_id", name in rules.CONTACTS))
-    return f"{namespace}:{line.ids[namespace]}"
 
 
 async def take(session: AsyncSession, calls: Sequence[EventReceived]) -> dict[int, str]:

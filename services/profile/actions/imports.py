@@ -14,7 +14,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import bulk, profiles
+from services.profile.actions import bulk, giving, profiles
+from services.profile.actions.giving import Gift
 from services.profile.outside import sheets
 from services.profile.outside.sheets import Opened, Unreadable
 from services.profile.rules import cells, sealing
@@ -213,6 +214,11 @@ async def run(session: AsyncSession, import_id: int, order: ImportOrder) -> Impo
     wrong = rules.mapping_problem(order.mapping, row.columns)
     if wrong is not None:
         raise Invalid(wrong.message, field=f"mapping.{wrong.column}" if wrong.column else "mapping")
+    known = await giving.words(session)
+    for column, one in order.mapping.items():
+        if one.tag is not None and known.get(one.tag) != one.tag:
+            detail = f"there is no tag {one.tag!r} of kind manual or imported: make it with PUT /v1/tags/{one.tag}"
+            raise Invalid(detail, field=f"mapping.{column}.tag")
     mapping = {column: one.model_dump(exclude_none=True) for column, one in order.mapping.items()}
     await store.drop_errors(session, import_id)
     job_id = await jobs.begin(session, KIND, str(import_id), {"dry_run": order.dry_run}, total=row.lines)
@@ -246,6 +252,8 @@ async def _take(
 ) -> dict[str, int]:
     """Check these lines and take the good ones in; how many were what."""
     mapping = {column: MappedColumn.model_validate(one) for column, one in row.mapping.items()}
+    gives = any(one.tag or one.tags for one in mapping.values())
+    words = await giving.words(session) if gives else {}
     wrong: list[tuple[int, str, str]] = []
     good: list[tuple[int, rules.Line]] = []
     empty = 0
@@ -255,7 +263,7 @@ async def _take(
         if not any(cell.strip() for cell in cells_):
             empty += 1
             continue
-        found = rules.read(cells_, row.columns, mapping)
+        found = rules.read(cells_, row.columns, mapping, words)
         if isinstance(found, rules.Line):
             good.append((number, found))
         else:
@@ -278,6 +286,9 @@ async def _take(
         ]
         refused = await bulk.take(session, calls)
         wrong += [(good[place][0], "", why) for place, why in refused.items()]
+        taken = [said for place, (_, said) in enumerate(good) if place not in refused]
+        gifts = [Gift(said.ref, key, weight) for said in taken for key, weight in said.tags.items()]
+        await giving.hand_out(session, gifts, source=f"import:{row.id}")
     bad = len({number for number, _, _ in wrong})
     room = max(0, ERRORS - row.counts.get("bad", 0))
     await store.add_errors(session, row.id, sorted(wrong)[:room])

@@ -1,33 +1,26 @@
-"""What operators do with tags: say what they mean, give them by hand, take them away; and what the clock takes."""
+"""What operators do with tags: say what they mean, take them away; and what the clock takes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.actions import profiles, search, telling
-from services.profile.actions.traits import home
 from services.profile.rules import tags as rules
 from services.profile.schemas.tags import (
     SLUG,
-    AssignmentInput,
-    BulkInput,
-    BulkOutput,
     HeldTag,
-    RefError,
     TagInput,
     TagOutput,
     TagRule,
 )
 from services.profile.store import identities
 from services.profile.store import tags as store
-from services.profile.store.tags import IN_USE, Assignment
+from services.profile.store.tags import IN_USE
 from shared import clock, jobs, pages
-from shared.contracts import ResolveAsked
 from shared.errors import Conflict, Invalid, NotFound
 from shared.jobs import JobRow, Progress
 from shared.pages import Page, PageAsked
@@ -199,63 +192,6 @@ async def of(session: AsyncSession, ref: str) -> list[HeldTag]:
     profile_id = await profiles.found(session, ref)
     rows = await store.of(session, profile_id, clock.now())
     return [HeldTag.model_validate(row) for row in rows if row.state != DELETED]
-
-
-async def assign(session: AsyncSession, ref: str, key: str, wanted: AssignmentInput, *, by: str) -> list[HeldTag]:
-    """Give a viewer a tag. Raises UnknownProfile, UnknownTag, OtherKind, Invalid."""
-    given = await give(session, key, [ref], wanted.weight, wanted.expires_at, source=f"operator:{by}")
-    if given.errors:
-        raise profiles.UnknownProfile(given.errors[0].message, field="ref")
-    return await of(session, ref)
-
-
-async def bulk(session: AsyncSession, key: str, wanted: BulkInput, *, by: str) -> BulkOutput:
-    """Give a tag to many viewers; what is wrong with a ref concerns that ref only."""
-    return await give(session, key, wanted.refs, wanted.weight, wanted.expires_at, source=f"operator:{by}")
-
-
-async def give(
-    session: AsyncSession,
-    key: str,
-    refs: Sequence[str],
-    weight: float | None,
-    expires_at: datetime | None,
-    *,
-    source: str,
-) -> BulkOutput:
-    """Give a tag to at most some thousand viewers, with a handful of statements. Raises UnknownTag, OtherKind, Invalid.
-
-    Each assignment is kept with one identity: the one named, else the viewer's first.
-    """
-    row = await known(session, key)
-    if row.kind not in BY_HAND:
-        raise OtherKind(f"{key!r} is of kind {row.kind}: nobody gives it by hand", field="key")
-    now = clock.now()
-    if expires_at is not None and expires_at.astimezone(UTC) <= now:
-        raise Invalid("it lies behind us", field="expires_at")
-    ends = expires_at.astimezone(UTC) if expires_at else None
-    if ends is None and row.lifetime is not None:
-        ends = now + timedelta(seconds=row.lifetime)
-    found = (await profiles.resolve(session, ResolveAsked(refs=list(dict.fromkeys(refs))))).profile_ids
-    if found:
-        await identities.lock_profiles(session, set(found.values()))
-        held = await identities.of(session, set(found.values()))
-        # A ref whose identities have just gone elsewhere, by a merge, is answered as unknown: nothing was written.
-        found = {ref: profile_id for ref, profile_id in found.items() if held[profile_id]}
-        share = row.weight if weight is None else weight
-        given = {
-            origin: Assignment(origin, key, share, source, now, ends)
-            for origin in {home(ref, held[profile_id]) for ref, profile_id in found.items()}
-        }
-        if given:
-            await store.assign(session, given.values())
-            await _changed(session, row, set(found.values()))
-    errors = [
-        RefError(field=f"refs[{place}]", ref=ref, message=f"nobody is known as {ref!r}; {profiles.REFS}")
-        for place, ref in enumerate(refs)
-        if ref not in found
-    ]
-    return BulkOutput(assigned=len(set(found.values())), errors=errors)
 
 
 async def take_away(session: AsyncSession, ref: str, key: str) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 
-from services.profile.actions import tags, validation
+from services.profile.actions import giving, tags, validation
 from services.profile.routes.profiles import NO_NUL, Ref
 from services.profile.schemas.tags import (
     AdoptInput,
@@ -66,7 +66,7 @@ async def delete_tag(session: Session, key: Key) -> None:
 @router.post("/v1/tags/{key}/assign", dependencies=WRITE)
 async def assign_tag(session: Session, key: Key, body: BulkInput, caller: CallerDep) -> BulkOutput:
     """Give a tag to at most 1000 viewers. A ref that is wrong is answered in `errors`; the others get it."""
-    return await tags.bulk(session, key, body, by=caller.id)
+    return await giving.bulk(session, key, body, by=caller.id)
 
 
 @router.get("/v1/tags/{key}/validation", dependencies=READ)
@@ -101,7 +101,7 @@ async def list_tags_of(session: Session, ref: Ref) -> list[HeldTag]:
 @router.put("/v1/profiles/{ref:path}/tags/{key}", dependencies=WRITE)
 async def give_tag(session: Session, ref: Ref, key: Key, body: AssignmentInput, caller: CallerDep) -> list[HeldTag]:
     """Give a viewer a tag, or another weight or end of it."""
-    return await tags.assign(session, ref, key, body, by=caller.id)
+    return await giving.assign(session, ref, key, body, by=caller.id)
 
 
 @router.delete("/v1/profiles/{ref:path}/tags/{key}", status_code=204, dependencies=WRITE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from services.profile.schemas.imports import Kind, MappedColumn
@@ -33,6 +34,13 @@ class Line(NamedTuple):
 
     ids: dict[str, str]
     traits: dict[str, Any]
+    tags: dict[str, float | None]
+
+    @property
+    def ref(self) -> str:
+        """One of its ids, as a ref: the user's first, contact data last."""
+        namespace = min(self.ids, key=lambda name: (name != "user_id", name in CONTACTS))
+        return f"{namespace}:{self.ids[namespace]}"
 
 
 class Wrong(NamedTuple):
@@ -62,13 +70,19 @@ def mapping_problem(mapping: Mapping[str, MappedColumn], columns: Sequence[str])
     for column in mapping:
         if column not in columns:
             return Wrong(column, f"the file has no such column; it has {', '.join(map(repr, columns[:20]))}")
-    names = [one.id or f"trait {one.trait}" for one in mapping.values()]
+    names = [_target(one) for one in mapping.values() if not one.tags]
     for column, one in mapping.items():
-        if names.count(one.id or f"trait {one.trait}") > 1:
-            return Wrong(column, f"{one.id or one.trait!r} is given by two columns; keep one of them")
+        if names.count(_target(one)) > 1:
+            return Wrong(column, f"{_target(one)} is given by two columns; keep one of them")
     if not any(one.id for one in mapping.values()):
         return Wrong("", 'no column is an id; map at least one, like {"用户ID": {"id": "user_id"}}')
     return None
+
+
+def _target(column: MappedColumn) -> str:
+    if column.id is not None:
+        return column.id
+    return f"trait {column.trait!r}" if column.trait is not None else f"tag {column.tag!r}"
 
 
 def header_problem(columns: Sequence[str]) -> str | None:
@@ -83,10 +97,15 @@ def header_problem(columns: Sequence[str]) -> str | None:
     return None
 
 
-def read(row: Sequence[str], columns: Sequence[str], mapping: Mapping[str, MappedColumn]) -> Line | list[Wrong]:
-    """What a line says, or what is wrong with it. Empty cells say nothing."""
+def read(
+    row: Sequence[str],
+    columns: Sequence[str],
+    mapping: Mapping[str, MappedColumn],
+    tags: Mapping[str, str] = MappingProxyType({}),
+) -> Line | list[Wrong]:
+    """What a line says, or what is wrong with it. Empty cells say nothing. `tags`: word → key of what can be given."""
     wrong: list[Wrong] = []
-    line = Line({}, {})
+    line = Line({}, {}, {})
     if len(row) > len(columns) and any(cell.strip() for cell in row[len(columns) :]):
         wrong.append(Wrong("", f"{len(row)} cells, but the header names {len(columns)} columns"))
     for column, raw in zip(columns, row, strict=False):
@@ -103,12 +122,39 @@ def read(row: Sequence[str], columns: Sequence[str], mapping: Mapping[str, Mappe
                 wrong.append(Wrong(column, why))
         else:
             try:
-                line.traits[str(target.trait)] = value(cell, target.type)
+                if target.trait is not None:
+                    line.traits[target.trait] = value(cell, target.type)
+                else:
+                    for key, weight in _tags(cell, target, tags).items():
+                        line.tags[key] = line.tags.get(key) if weight is None else weight
             except ValueError as error:
                 wrong.append(Wrong(column, str(error)))
     if not wrong and not line.ids:
         wrong.append(Wrong("", "no id in this line"))
     return wrong or line
+
+
+def _tags(cell: str, target: MappedColumn, tags: Mapping[str, str]) -> dict[str, float | None]:
+    """Tags a cell gives: key → weight, None for the tag's own. Raises ValueError, which says what was expected."""
+    if target.tag is None:
+        named = list_of(cell)
+        for word in named:
+            if word not in tags:
+                raise ValueError(f"no tag that can be given by hand is called {word[:100]!r}; make it, or leave it out")
+        return {tags[word]: None for word in named}
+    if tags.get(target.tag) != target.tag:
+        raise ValueError(f"there is no tag {target.tag!r} that can be given by hand")
+    if cell.lower() in _TRUE:
+        return {target.tag: None}
+    if cell.lower() in _FALSE:
+        return {}
+    try:
+        weight = _number(cell)
+    except ValueError:
+        weight = -1
+    if not 0 <= weight <= 1:
+        raise ValueError(f"{cell[:100]!r} is neither true nor false (是, 否), nor a weight from 0 to 1")
+    return {target.tag: float(weight)}
 
 
 def id_problem(namespace: str, value: str) -> str | None:
@@ -136,9 +182,12 @@ def value(cell: str, kind: Kind) -> Any:
         raise ValueError(f"{cell[:100]!r} is neither true nor false (or 是, 否)")
     if kind == "date":
         return _date(cell)
-    if kind == "list":
-        return [part.strip() for part in re.split("[,;|、，；]", cell) if part.strip()]
-    return cell
+    return list_of(cell) if kind == "list" else cell
+
+
+def list_of(cell: str) -> list[str]:
+    """The parts of a cell that holds several."""
+    return [part.strip() for part in re.split("[,;|、，；]", cell) if part.strip()]
 
 
 def _number(cell: str) -> int | float:

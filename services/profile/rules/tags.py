@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 SMALL = 30
@@ -48,6 +49,13 @@ def circle(tag: str, segment: str, asks: Mapping[str, Collection[str]], follows:
                 return [*way, its, tag]
             waiting.append((further, [*way, its, further]))
     return None
+
+
+def words(tags: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """What people may call these tags, given as (key, name): the key, or a name that one tag alone has → key."""
+    known = list(tags)
+    names = Counter(name for _, name in known)
+    return {name: key for key, name in known if names[name] == 1} | {key: key for key, _ in known}
 
 
 class Interval(NamedTuple):

@@ -13,16 +13,25 @@ Kind = Literal["text", "number", "boolean", "date", "list"]
 
 
 class MappedColumn(Input):
-    """What a column becomes: an id of a namespace, or a trait."""
+    """What a column becomes: an id of a namespace, a trait, one tag, or the tags it names."""
 
     id: str | None = Field(None, pattern="^[a-z][a-z0-9_]{0,39}$", description="Namespace: user_id, phone, email …")
     trait: str | None = Field(None, min_length=1, max_length=200)
-    type: Kind = "text"
+    tag: str | None = Field(
+        None,
+        min_length=1,
+        max_length=64,
+        description="Key of a tag (manual or imported): a cell of yes (是) gives it, so does a weight from 0 to 1",
+    )
+    tags: Literal[True] | None = Field(
+        None, description="A cell names tags to give, by key or name, separated by comma, semicolon, | or 、"
+    )
+    type: Kind = Field("text", description="Of a trait")
 
     @model_validator(mode="after")
     def _one(self) -> MappedColumn:
-        if (self.id is None) == (self.trait is None):
-            raise ValueError('give either "id" (a namespace) or "trait" (its name)')
+        if sum(one is not None for one in (self.id, self.trait, self.tag, self.tags)) != 1:
+            raise ValueError('give one of "id" (a namespace), "trait" (its name), "tag" (its key) and "tags" (true)')
         return self
 
 

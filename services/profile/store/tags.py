@@ -105,6 +105,14 @@ async def by_key(session: AsyncSession, key: str, *, lock: bool = False) -> Row[
     return (await session.execute(statement.with_for_update() if lock else statement)).one_or_none()
 
 
+async def by_kind(
+    session: AsyncSession, kinds: Collection[str], keys: Collection[str] | None = None
+) -> Sequence[Row[Any]]:
+    """Tags of these kinds that are not being deleted, of these keys or all, by key."""
+    statement = select(tags).where(tags.c.kind.in_(kinds), tags.c.state != "deleted").order_by(tags.c.key)
+    return (await session.execute(statement if keys is None else statement.where(tags.c.key.in_(keys)))).all()
+
+
 async def page(session: AsyncSession, *, after: str, limit: int, state: str | None = None) -> Sequence[Row[Any]]:
     """Tags by key."""
     statement = select(tags).where(tags.c.key > after).order_by(tags.c.key).limit(limit)
