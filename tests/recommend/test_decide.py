@@ -18,11 +18,12 @@ from services.recommend.actions import decisions as taken
 from services.recommend.actions import viewers
 from services.recommend.app import SERVICE
 from services.recommend.listeners import LISTENERS
+from services.recommend.memory.log import Answered, Slot
 from services.recommend.tables import creative_days, decisions
 from shared import clock, tokens
 from shared.bus import Unanswered
 from shared.catchup import CatchUp
-from shared.contracts import DecideAsked
+from shared.contracts import DecideAsked, ProfileErased
 from shared.database import Database
 from tests.harness.bus import TestBus
 from tests.harness.databases import Databases
@@ -300,6 +301,34 @@ async def test_the_log_has_one_row_per_request_with_probabilities(
     assert tokens.read(home.house.settings.key("track"), found[0].token or "")["d"] == row.id.hex
 
 
+async def test_who_was_erased_is_never_logged_again(home: Running, decide: Decide, eventually: Eventually) -> None:
+    await link_and_enter(home.db)
+    async with home.db.transaction() as session:
+        await viewers.link(session, [linked(2, "user_id", "u2")])
+    await decide("home", user_id="u1")
+    await home.tell(ProfileErased(erasure_id=1, profile_id=1, origins=["user_id:u1"]))
+
+    async def forgotten() -> None:
+        (decision,) = await decide("home", user_id="u1")
+        assert decision.reason == "everyone"
+
+    await eventually(forgotten)
+    # One that was answered before the erasure and is written down after it.
+    late = Answered(UUID(int=7), clock.now(), 1, "u1", None, [Slot(p="home", r="everyone")])
+    memory.held(home.house).log.add(late)
+    await decide("home", user_id="u2", anonymous_id="u1")
+
+    async def written() -> set[tuple[int | None, str | None, str | None]]:
+        async with home.db.transaction() as session:
+            rows = (await session.execute(select(decisions))).all()
+        who = {(row.profile_id, row.user_id, row.anonymous_id) for row in rows}
+        assert UUID(int=7) in {row.id for row in rows}
+        assert (2, "u2", None) in who
+        return who
+
+    assert await eventually(written) == {(None, None, None), (2, "u2", None)}
+
+
 async def test_the_log_survives_a_shutdown(
     open_house: Callable[..., Opening], databases: Databases, decide: Decide, bus: TestBus
 ) -> None:
@@ -310,8 +339,9 @@ async def test_the_log_survives_a_shutdown(
             await decide("home", anonymous_id=f"a{number}")
     again = await open_house(SERVICE, database_url=url)
     async with again.db.transaction() as session:
-        who = (await session.execute(select(decisions.c.anonymous_id))).scalars().all()
-    assert sorted(who) == [f"a{number}" for number in range(7)]
+        rows = (await session.execute(select(decisions.c.shown, decisions.c.anonymous_id))).all()
+    # Nobody has heard of these visitors, so their ids are not written down.
+    assert [(row.shown[0]["r"], row.anonymous_id) for row in rows] == [("no_match", None)] * 7
 
 
 async def test_every_decision_answered_during_a_shutdown_is_logged(

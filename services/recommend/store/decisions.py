@@ -15,10 +15,14 @@ from services.recommend.tables import decisions
 _WRITE = text(
     """
     INSERT INTO decisions (id, at, profile_id, user_id, anonymous_id, shown)
-    SELECT id, at, profile_id, user_id, anonymous_id, CAST(shown AS jsonb)
+    SELECT line.id, line.at,
+           CASE WHEN u.value IS NOT NULL OR a.value IS NOT NULL THEN line.profile_id END, u.value, a.value,
+           CAST(line.shown AS jsonb)
     FROM unnest(CAST(:ids AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:profiles AS bigint[]),
                 CAST(:users AS text[]), CAST(:anonymous AS text[]), CAST(:shown AS text[]))
          AS line (id, at, profile_id, user_id, anonymous_id, shown)
+    LEFT JOIN identities u ON u.namespace = 'user_id' AND u.value = line.user_id
+    LEFT JOIN identities a ON a.namespace = 'anonymous_id' AND a.value = line.anonymous_id
     ON CONFLICT (id) DO NOTHING
     """
 )
@@ -30,13 +34,20 @@ _EXPIRE = text(
     """
 )
 
+_WRITER = text("SELECT pg_advisory_xact_lock_shared(hashtextextended('recommend.decisions', 0))")
+_ERASER = text("SELECT pg_advisory_xact_lock(hashtextextended('recommend.decisions', 0))")
 
 Line = tuple[UUID, datetime, int | None, str | None, str | None, str]
 """id, at, profile_id, user_id, anonymous_id, slots as JSON."""
 
 
 async def write(session: AsyncSession, lines: Sequence[Line]) -> None:
-    """Write these lines, except those that are there already."""
+    """Write these lines, except those that are there already. An id that is nobody's is not written down.
+
+    So one who was erased leaves no trace, however long his front-end goes on asking for him, nor does one who is being
+    erased right now: writers and erasures wait for each other.
+    """
+    await session.execute(_WRITER)
     ids, ats, profiles, users, anonymous, shown = (list(column) for column in zip(*lines, strict=True))
     values = {"ids": ids, "ats": ats, "profiles": profiles, "users": users, "anonymous": anonymous, "shown": shown}
     await session.execute(_WRITE, values)
@@ -72,7 +83,11 @@ _NOBODYS = text(
 
 
 async def make_nobodys(session: AsyncSession, profile_ids: Sequence[int], origins: Sequence[str]) -> int:
-    """Decisions for this viewer count on, without anything that leads to him; their number."""
+    """Decisions for this viewer count on, without anything that leads to him; their number.
+
+    His identities must go in the same transaction: lines that are written after it look for them.
+    """
+    await session.execute(_ERASER)
     named = [origin.partition(":") for origin in origins]
     values = {
         "ids": list(profile_ids),
