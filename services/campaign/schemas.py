@@ -63,7 +63,11 @@ class Trigger(Input):
 
 
 class Content(Input):
-    """Liquid templates. They know `profile.traits`, `campaign` and, by trigger, `segment`, `event` or `trigger`."""
+    """Liquid templates. They know `profile.traits`, `campaign` and, by trigger, `segment`, `event` or `trigger`.
+
+    What viewers write (comments, danmaku, messages) and contact data never come here: `event.properties` is without
+    them, and a template that shows them shows a missing value.
+    """
 
     subject: Annotated[Template, StringConstraints(max_length=1000)]
     body: Template

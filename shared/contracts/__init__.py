@@ -19,7 +19,7 @@ from shared.contracts.asks import (
     SnapshotPage,
 )
 from shared.contracts.campaigns import MessageFailed, MessagePlanned, MessageSent
-from shared.contracts.events import EventReceived, EventRecorded
+from shared.contracts.events import SEALED, EventReceived, EventRecorded
 from shared.contracts.names import EVENTS, PATHS, READERS, ROLES, SERVICES
 from shared.contracts.privacy import (
     ErasureAnswered,
@@ -92,6 +92,7 @@ __all__ = [
     "QUESTIONS",
     "READERS",
     "ROLES",
+    "SEALED",
     "SERVICES",
     "BannerNoted",
     "BannersAnswered",

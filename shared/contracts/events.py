@@ -41,6 +41,10 @@ class EventReceived(Fact, frozen=True, kw_only=True):
     operations: dict[str, Operation] | msgspec.UnsetType = msgspec.UNSET
 
 
+SEALED = "enc:"
+"""What begins a sealed text in the properties of an event: `enc:text:…`. Nobody but profile can open it."""
+
+
 class EventRecorded(Fact, frozen=True, kw_only=True):
     """An event of a resolved viewer. `origin` is the identity it came with and never changes; `profile_id` may.
 

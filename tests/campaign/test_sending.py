@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
-from shared.contracts import Cause, MessageFailed, MessagePlanned, MessageSent
+from sqlalchemy import text
+
+from shared.contracts import SEALED, Cause, MessageFailed, MessagePlanned, MessageSent
 from tests.campaign.conftest import People
 from tests.campaign.mail import MailServer
 from tests.campaign.samples import ended, entered, event, messages, start, states, trigger
@@ -57,6 +60,28 @@ async def test_leaving_and_events_trigger_too(campaign: Campaign, mail: MailServ
     [liked] = await eventually(lambda: ended(running, 1, "liked"))
     assert (bye["profile_id"], liked["profile_id"], liked["occasion"]) == (17, 3, "event:e1")
     assert sorted(letter["subject"] for _, letter in mail.arrived) == ["Bye from likers", "You liked Up"]
+
+
+async def test_what_viewers_write_is_missing_and_an_event_is_kept_until_it_is_sent(
+    campaign: Campaign, mail: MailServer, people: People
+) -> None:
+    running = await campaign()
+    written: dict[str, Any] = {
+        "text": f"{SEALED}text:AAAA",
+        "title": "Up",
+        "lines": [f"{SEALED}text:BBBB", {"text": f"{SEALED}text:C"}],
+    }
+    shows = "{{ event.properties.title }}: {{ event.properties.text }}{{ event.properties.lines }}."
+    await start(running, "blank", {"event": "Content Liked"}, subject=shows)
+    await start(running, "strict", {"event": "Content Liked"}, subject=shows, missing="skip")
+    await running.tell(event(3, **written))
+    await eventually(lambda: ended(running, 1, "blank"))
+    [skipped] = await eventually(lambda: ended(running, 1, "strict"))
+    assert [letter["subject"] for _, letter in mail.arrived] == ["Up: {}."]
+    assert (skipped["state"], skipped["reason"]) == ("skipped", "missing_value")
+    assert "text" in skipped["detail"]
+    async with running.db.transaction() as session:
+        assert list(await session.scalars(text("SELECT event FROM messages WHERE event IS NOT NULL"))) == []
 
 
 async def test_only_rule_and_time_are_news(campaign: Campaign, mail: MailServer) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC
 from typing import Any
 
-from shared.contracts import EventRecorded, SegmentChanged
+from shared.contracts import SEALED, EventRecorded, SegmentChanged
 from shared.errors import Invalid
 
 NEWS = ("rule", "time")
@@ -51,8 +51,21 @@ def moved(facts: Iterable[SegmentChanged]) -> dict[tuple[str, str], list[tuple[i
 
 
 def event_values(fact: EventRecorded) -> dict[str, Any]:
-    """What a template may show of an event."""
-    return {"name": fact.event, "time": fact.time, "properties": fact.properties}
+    """What a template may show of an event: what viewers wrote is not there, as if it had never been said."""
+    return {"name": fact.event, "time": fact.time, "properties": without_sealed(fact.properties)}
+
+
+def without_sealed(value: Any) -> Any:
+    """The value without the sealed texts inside it, at any depth: nobody but profile can open them."""
+    if isinstance(value, dict):
+        return {name: without_sealed(inner) for name, inner in value.items() if not _is_sealed(inner)}
+    if isinstance(value, list):
+        return [without_sealed(inner) for inner in value if not _is_sealed(inner)]
+    return value
+
+
+def _is_sealed(value: object) -> bool:
+    return isinstance(value, str) and value.startswith(SEALED)
 
 
 def refs(data: dict[str, Any]) -> tuple[list[int], list[str]]:

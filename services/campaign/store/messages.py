@@ -23,6 +23,7 @@ from sqlalchemy import (
     column,
     func,
     literal,
+    null,
     select,
     true,
     update,
@@ -234,6 +235,8 @@ async def settle(
             claim=None,
             lease_until=None,
             finished_at=case((given.c.state != "planned", now)),
+            # What the event said was for the template: it is kept no longer than the message waits.
+            event=case((given.c.state == "planned", messages.c.event)),
         )
     )
     return (await session.execute(statement.returning(*TOLD))).all()
@@ -254,7 +257,7 @@ async def doubt(session: AsyncSession, *, now: datetime, reason: str, detail: st
     statement = (
         told(update(messages))
         .where(messages.c.state == "calling", messages.c.lease_until < now)
-        .values(state="unknown", reason=reason, detail=detail, finished_at=now)
+        .values(state="unknown", reason=reason, detail=detail, event=null(), finished_at=now)
     )
     return (await session.execute(statement.returning(*TOLD))).all()
 
@@ -264,7 +267,9 @@ async def withdraw(session: AsyncSession, campaign_id: int, *, now: datetime, re
     statement = (
         told(update(messages))
         .where(messages.c.campaign_id == campaign_id, messages.c.state.in_(("planned", "claimed")))
-        .values(state="skipped", reason=reason, detail=None, claim=None, lease_until=None, finished_at=now)
+        .values(
+            state="skipped", reason=reason, detail=None, event=null(), claim=None, lease_until=None, finished_at=now
+        )
     )
     return (await session.execute(statement.returning(*TOLD))).all()
 

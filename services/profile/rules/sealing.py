@@ -16,7 +16,9 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-MARK = "enc:"
+from shared.contracts import SEALED
+
+MARK = SEALED
 TEXT = "text"
 """Kind of free text, the only one that travels in facts. The others are contact data: `email`, `phone`, `contact`."""
 
