@@ -14,7 +14,7 @@ from services.profile.actions import refused
 from services.profile.actions.events import absorb
 from services.profile.app import SERVICE
 from services.profile.tables import events, refused_events
-from shared import clock, outbox
+from shared import audit, clock, outbox
 from shared.contracts import EventReceived, EventRecorded, Fact
 from shared.database import Database
 from tests.harness.eventually import eventually
@@ -222,8 +222,13 @@ async def test_what_was_written_stands_nowhere_in_clear(running: Running) -> Non
         stored = str((await session.execute(text("SELECT r::text FROM refused_events r"))).scalar_one())
     assert "secret words" not in stored
     assert "bob@" not in stored
-    (shown,) = (await running.client.get("/v1/refused-events")).json()["items"]
+    answer = await running.client.get("/v1/refused-events")
+    (shown,) = answer.json()["items"]
     assert shown["properties"]["text"] == "my secret words", "an admin may see it"
+    assert answer.headers[audit.HEADER] == f"contacts.read refused:{shown['id']}", "which is written down"
+    masked = await running.client.get("/v1/refused-events", headers=running.headers("operator"))
+    assert masked.json()["items"][0]["properties"] == {"text": "•••", "email": "b•••@example.com"}
+    assert audit.HEADER not in masked.headers
     async with running.house.db.transaction() as session:
         await session.execute(text("DELETE FROM data_keys"))
     (shown,) = (await running.client.get("/v1/refused-events")).json()["items"]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import profiles, telling
+from services.profile.actions import profiles, registry, telling
 from services.profile.rules import consents as rules
 from services.profile.rules import traits as trait_rules
 from services.profile.rules.consents import PREFIX
 from services.profile.schemas.consents import Consents, NewStatements, Statement
-from services.profile.store import consents, identities
+from services.profile.store import consents, identities, leanings
 from shared import clock, pages
 from shared.errors import Invalid
 from shared.pages import PageAsked
@@ -55,7 +55,8 @@ async def shown(session: AsyncSession, ref: str, asked: PageAsked) -> Consents:
     rows = await consents.history(session, profile_id, before=before, limit=asked.limit + 1)
     lines = rows[: asked.limit]
     held = (await identities.of(session, [profile_id]))[profile_id]
-    values = {name: one.value for name, one in trait_rules.view(trait_rules.read(one.traits) for one in held).items()}
+    said = trait_rules.view((trait_rules.read(one.traits) for one in held), await registry.registry(session))
+    values = {name: one.value for name, one in said.items()}
     today = clock.now().date()
     return Consents(
         profile_id=profile_id,
@@ -98,4 +99,5 @@ async def record(session: AsyncSession, ref: str, said: NewStatements, *, by: st
     )
     await identities.say(session, {origin.origin: trait_rules.write(after)})
     await telling.again(session, [profile_id], "rule")
+    await leanings.note(session, [profile_id])
     return await shown(session, ref, PageAsked(50, None))

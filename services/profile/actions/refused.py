@@ -54,6 +54,11 @@ async def page(
     )
 
 
+def exposed(shown: Sequence[RefusedEvent]) -> list[str]:
+    """Those of these events, shown unmasked, that hold contact data or what viewers wrote."""
+    return [f"refused:{one.id}" for one in shown if contacts.masked(one.properties) != one.properties]
+
+
 async def replay(session: AsyncSession, wanted: Replay) -> ReplayBegun:
     """Begin to take these in again; an older replay of the same that still runs gives way. Raises NothingRefused."""
     count, last = await store.extent(session, Filter(event=wanted.event, source=wanted.source))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 
 from services.profile.actions import refused
+from services.profile.routes.profiles import unmasked
 from services.profile.schemas.collection import RefusedEvent, Replay, ReplayBegun
+from shared import audit
 from shared.app import allow
 from shared.caller import CallerDep
 from shared.database import Session
@@ -24,15 +26,22 @@ async def page(
     session: Session,
     asked: PageDep,
     caller: CallerDep,
+    response: Response,
     event: Annotated[str | None, Query(description="Only events of this name", pattern=NO_NUL)] = None,
     source: Annotated[str | None, Query(description="Only of this write key (its id)", pattern=NO_NUL)] = None,
     after: Annotated[AwareDatetime | None, Query(description="Refused at this time or later")] = None,
     before: Annotated[AwareDatetime | None, Query(description="Refused before this time")] = None,
 ) -> Page[RefusedEvent]:
-    """Events that the tracking plan refused within seven days, the newest first: what, and why."""
-    return await refused.page(
-        session, asked, event=event, source=source, after=after, before=before, unmasked=caller.role == "admin"
+    """Events that the tracking plan refused within seven days, the newest first: what, and why.
+
+    Contact data and what viewers wrote are masked unless the caller is an admin, whose reading the audit log notes.
+    """
+    readable = unmasked(caller)
+    found = await refused.page(
+        session, asked, event=event, source=source, after=after, before=before, unmasked=readable
     )
+    audit.note(response, "contacts.read", refused.exposed(found.items) if readable else ())
+    return found
 
 
 @router.post("/replay", status_code=202, dependencies=[allow("profile:write")])
