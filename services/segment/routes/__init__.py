@@ -1,6 +1,6 @@
 """Doors of segment over HTTP, one file per noun."""
 
-from services.segment.routes import segments
+from services.segment.routes import imports, segments
 
 # A key is a path: what stands beside it comes before.
-ROUTERS = (segments.router,)
+ROUTERS = (imports.router, segments.router)
