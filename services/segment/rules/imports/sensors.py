@@ -251,7 +251,7 @@ def _event(ledger: Ledger, node: dict[str, Any], path: Path, sign: int) -> Said:
         return any_of(dids)
     whole = {**dids[0], **measure, "times": times}
     some = direction(times) > 0 and all(
-        bound > 0 or operator == "gt" and bound == 0 for operator, bound in times.items()
+        bound > 0 or (operator == "gt" and bound == 0) for operator, bound in times.items()
     )
     if some or measure.get("measure", {}).keys() & {"avg", "min", "max"}:
         return whole
