@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import audit, documents, memory, proxy, routes, sweep, viewers
+from gateway import audit, documents, memory, operators, proxy, routes, sweep, viewers
 from gateway.edge import decide, events, links, sensors
 from gateway.settings import Settings
 from gateway.signin import SignIn
@@ -38,6 +38,7 @@ SERVICE = Service(
         decide.router,
         links.router,
         routes.router,
+        operators.router,
         audit.router,
         viewers.router,
         documents.router,

@@ -35,7 +35,8 @@ class AuditLine(Output):
 
     id: int
     at: datetime
-    actor: str = Field(description="Id of the secret key")
+    actor: str = Field(description="Id of the operator (op_…) or of the secret key")
+    actor_name: str | None = Field(description="His name, or that of the key, as it is now")
     role: str
     action: str
     objects: list[str]
@@ -110,7 +111,7 @@ async def audit_log(
     session: Session,
     page: PageDep,
     action: Annotated[str | None, Query(description="Only this action", max_length=100)] = None,
-    actor: Annotated[str | None, Query(description="Only by this key", max_length=100)] = None,
+    actor: Annotated[str | None, Query(description="Only by this operator or key", max_length=100)] = None,
     object: Annotated[str | None, Query(description="Only about this object, like profile:17", max_length=300)] = None,
 ) -> Page[AuditLine]:
     """Who read contact data, erased, exported or managed keys; the last line first."""
@@ -118,8 +119,9 @@ async def audit_log(
         session, before=page.number("before"), limit=page.limit + 1, action=action, actor=actor, about=object
     )
     shown = rows[: page.limit]
+    names = await store.operator_names(session, {row["actor"] for row in shown})
     return Page(
-        items=[AuditLine(**{**row, "hash": row["hash"].hex()}) for row in shown],
+        items=[AuditLine(**{**row, "hash": row["hash"].hex(), "actor_name": names.get(row["actor"])}) for row in shown],
         next=pages.encode({"before": shown[-1]["id"]}) if len(rows) > len(shown) else None,
     )
 

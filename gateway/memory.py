@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from prometheus_client import Counter
 
-from gateway import actions, proxy
+from gateway import actions, operators, proxy
 from gateway.documents import Documents
 from gateway.edge.intake import Intake
 from gateway.keyring import Keyring
@@ -113,8 +113,11 @@ async def opened(house: House) -> AsyncIterator[Memory]:
     async with contextlib.AsyncExitStack() as closing:
         closing.push_async_callback(memory.close)
         secret = settings.secret_key.get_secret_value() if settings.secret_key else None
+        first = settings.admin_password.get_secret_value() if settings.admin_password else None
         async with house.db.transaction() as session:
             await actions.make_first_keys(session, write=settings.write_key, secret=secret)
+            if first:
+                await operators.make_first(session, first)
         await memory.refresh_keys()
         await house.bus.listen("report.positions", memory.reported)
         yield memory

@@ -18,6 +18,8 @@ class Settings(Kernel):
     """A first write key, `pk_…`; made at the start when no key has its id."""
     secret_key: SecretStr | None = None
     """A first secret key with the role admin, `sk_<id>_<secret>`; made at the start when no key has its id."""
+    admin_password: SecretStr | None = None
+    """The one-time password of the account `admin`, which is made at the start when there is no account at all."""
     rate: float = 50_000.0
     """Events per second a write key may send to one process, unless the key has a rate of its own."""
 

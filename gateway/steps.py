@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Gauge
 
-from gateway import actions
+from gateway import actions, store
+from gateway.rules import operators as sessions
 from gateway.rules import trim as rules
-from shared import telemetry
+from shared import clock, telemetry
 from shared.contracts import READERS
 from shared.loops import Step
 
@@ -61,8 +62,19 @@ async def trim(house: House) -> bool:
     return False
 
 
+async def sweep_sessions(house: House) -> bool:
+    """Drop sessions that have ended and tries that no longer count."""
+    now = clock.now()
+    async with house.db.transaction() as session:
+        await store.sweep_sessions(
+            session, created=now - sessions.LONGEST, used=now - sessions.IDLE, tried=now - sessions.WINDOW
+        )
+    return False
+
+
 STEPS = (
     Step("keys", refresh_keys, pause=3.0),
     Step("keys used", note_used, pause=15.0),
     Step("trim", trim, pause=5.0),
+    Step("sessions", sweep_sessions, pause=3600.0),
 )

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, Text, and_, bindparam, cast, func, insert, or_, select, update
+from sqlalchemy import ARRAY, Text, and_, bindparam, cast, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.rules.audit import BEGINNING
-from gateway.tables import audit, keys, readers
+from gateway.tables import audit, keys, operator_sessions, operators, readers, sign_in_tries
 
 _KEY_COLUMNS = tuple(column for column in keys.c if column.name != "digest")
 
@@ -125,3 +125,134 @@ async def audit_page(
     if about is not None:
         query = query.where(audit.c.objects.op("@>")(cast([about], ARRAY(Text))))
     return (await session.execute(query)).mappings().all()
+
+
+_OPERATOR_COLUMNS = tuple(column for column in operators.c if column.name != "password")
+
+
+async def operator_page(session: AsyncSession, *, after: str | None, limit: int) -> Sequence[RowMapping]:
+    """Accounts without their passwords, by login."""
+    query = select(*_OPERATOR_COLUMNS).order_by(operators.c.login).limit(limit)
+    if after is not None:
+        query = query.where(operators.c.login > after)
+    return (await session.execute(query)).mappings().all()
+
+
+async def operator(session: AsyncSession, operator_id: str) -> RowMapping | None:
+    """One account without its password, locked until the commit."""
+    query = select(*_OPERATOR_COLUMNS).where(operators.c.id == operator_id).with_for_update()
+    return (await session.execute(query)).mappings().first()
+
+
+async def account(
+    session: AsyncSession, *, login: str | None = None, operator_id: str | None = None
+) -> RowMapping | None:
+    """One account with its password hash, by login or by id."""
+    where = operators.c.login == login if operator_id is None else operators.c.id == operator_id
+    return (await session.execute(select(operators).where(where))).mappings().first()
+
+
+async def any_operator(session: AsyncSession) -> bool:
+    """Whether there is an account at all."""
+    return (await session.execute(select(operators.c.id).limit(1))).first() is not None
+
+
+async def add_operator(session: AsyncSession, values: Mapping[str, Any]) -> RowMapping | None:
+    """Insert an account; None when its login is taken."""
+    statement = (
+        upsert(operators)
+        .values(**values)
+        .on_conflict_do_nothing(index_elements=["login"])
+        .returning(*_OPERATOR_COLUMNS)
+    )
+    return (await session.execute(statement)).mappings().first()
+
+
+async def change_operator(session: AsyncSession, operator_id: str, values: Mapping[str, Any]) -> RowMapping:
+    """Change an account that is there."""
+    statement = update(operators).where(operators.c.id == operator_id).values(**values).returning(*_OPERATOR_COLUMNS)
+    return (await session.execute(statement)).mappings().one()
+
+
+async def active_admins(session: AsyncSession) -> set[str]:
+    """Ids of the admins who can sign in, locked until the commit, so that two cannot leave side by side."""
+    query = select(operators.c.id).where(operators.c.role == "admin", operators.c.active).order_by(operators.c.id)
+    return set((await session.execute(query.with_for_update())).scalars())
+
+
+async def operator_names(session: AsyncSession, ids: Iterable[str]) -> dict[str, str]:
+    """Names of operators and of keys, by id."""
+    wanted = list(ids)
+    people = select(operators.c.id, operators.c.name).where(operators.c.id.in_(wanted))
+    machines = select(keys.c.id, keys.c.name).where(keys.c.id.in_(wanted))
+    return {row.id: row.name for row in await session.execute(people.union_all(machines))}
+
+
+async def add_session(session: AsyncSession, digest: bytes, operator_id: str, now: datetime) -> None:
+    """Insert a session, and note that its operator was here."""
+    values = {"digest": digest, "operator_id": operator_id, "created_at": now, "used_at": now}
+    await session.execute(insert(operator_sessions).values(**values))
+    await session.execute(update(operators).where(operators.c.id == operator_id).values(last_seen_at=now))
+
+
+async def seat(session: AsyncSession, digest: bytes) -> RowMapping | None:
+    """A session with its operator, if he is active."""
+    query = (
+        select(*_OPERATOR_COLUMNS, operator_sessions.c.created_at.label("since"), operator_sessions.c.used_at)
+        .join(operators, operators.c.id == operator_sessions.c.operator_id)
+        .where(operator_sessions.c.digest == digest, operators.c.active)
+    )
+    return (await session.execute(query)).mappings().first()
+
+
+async def touch_session(session: AsyncSession, digest: bytes, operator_id: str, now: datetime) -> None:
+    """Note that a session was used."""
+    await session.execute(update(operator_sessions).where(operator_sessions.c.digest == digest).values(used_at=now))
+    await session.execute(update(operators).where(operators.c.id == operator_id).values(last_seen_at=now))
+
+
+async def end_session(session: AsyncSession, digest: bytes) -> None:
+    """End one session."""
+    await session.execute(delete(operator_sessions).where(operator_sessions.c.digest == digest))
+
+
+async def end_sessions(session: AsyncSession, operator_id: str) -> None:
+    """End all sessions of an operator."""
+    await session.execute(delete(operator_sessions).where(operator_sessions.c.operator_id == operator_id))
+
+
+async def tries(
+    session: AsyncSession, account: bytes, address: bytes, *, since: datetime
+) -> tuple[list[datetime], list[datetime]]:
+    """Times of the last tries for an account, and of those from an address, oldest first.
+
+    Nobody else counts for either of them until the commit: tries side by side are counted one after the other.
+    """
+    for name in sorted((account, address)):
+        await session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(name[:8], "big", signed=True))))
+    found = []
+    for column, value in ((sign_in_tries.c.account, account), (sign_in_tries.c.address, address)):
+        query = (
+            select(sign_in_tries.c.at).where(column == value, sign_in_tries.c.at > since).order_by(sign_in_tries.c.at)
+        )
+        found.append(list((await session.execute(query)).scalars()))
+    return found[0], found[1]
+
+
+async def add_try(session: AsyncSession, account: bytes, address: bytes, now: datetime) -> int:
+    """Count a try; its number."""
+    statement = insert(sign_in_tries).values(account=account, address=address, at=now).returning(sign_in_tries.c.id)
+    return int((await session.execute(statement)).scalar_one())
+
+
+async def forget_tries(session: AsyncSession, account: bytes, *, number: int | None = None) -> None:
+    """Forget the tries for an account, and the one of that number."""
+    where = sign_in_tries.c.account == account
+    await session.execute(delete(sign_in_tries).where(or_(where, sign_in_tries.c.id == number)))
+
+
+async def sweep_sessions(session: AsyncSession, *, created: datetime, used: datetime, tried: datetime) -> None:
+    """Drop sessions made or used before these times, and tries older than theirs."""
+    over = or_(operator_sessions.c.created_at < created, operator_sessions.c.used_at < used)
+    await session.execute(delete(operator_sessions).where(over))
+    await session.execute(delete(sign_in_tries).where(sign_in_tries.c.at < tried))

@@ -5,16 +5,20 @@ from __future__ import annotations
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Float,
+    ForeignKey,
     Index,
     LargeBinary,
     MetaData,
     SmallInteger,
     Table,
     Text,
+    text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.tables import NAMING, TIME
 
@@ -37,6 +41,45 @@ keys = Table(
     CheckConstraint("kind IN ('write', 'secret')", name="kind"),
     CheckConstraint("(kind = 'secret') = (digest IS NOT NULL AND role IS NOT NULL)", name="proof"),
     comment="Write keys (public) and secret keys (only their SHA-256); a revoked one stays as a record",
+)
+
+operators = Table(
+    "operators",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("login", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("password", Text, nullable=False),
+    Column("must_change", Boolean, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("preferences", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("created_at", TIME, nullable=False),
+    Column("last_seen_at", TIME),
+    CheckConstraint("role IN ('viewer', 'operator', 'approver', 'admin')", name="role"),
+    comment="People with an account; the password as argon2id says it. Nobody is deleted: the audit log names them",
+)
+
+operator_sessions = Table(
+    "operator_sessions",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("operator_id", Text, ForeignKey("operators.id"), nullable=False, index=True),
+    Column("created_at", TIME, nullable=False),
+    Column("used_at", TIME, nullable=False),
+    comment="Who is signed in: SHA-256 of the token",
+)
+
+sign_in_tries = Table(
+    "sign_in_tries",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=True),
+    Column("account", LargeBinary, nullable=False),
+    Column("address", LargeBinary, nullable=False),
+    Column("at", TIME, nullable=False),
+    Index("sign_in_tries_account", "account", "at"),
+    Index("sign_in_tries_address", "address", "at"),
+    comment="Sign-ins that were not right, or are under way; account and address as keyed hashes",
 )
 
 readers = Table(

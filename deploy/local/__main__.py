@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     create = actions.add_parser("create", help="make a key")
     create.add_argument("kind", choices=("write", "secret"))
     create.add_argument("name")
-    create.add_argument("--role", choices=("viewer", "operator", "admin"), help="what a secret key may do")
+    create.add_argument("--role", choices=("viewer", "operator", "approver", "admin"), help="what a secret key may do")
     create.add_argument("--origin", action="append", default=[], help="bind a write key to a web origin (repeatable)")
     revoke = actions.add_parser("revoke", help="stop a key for good")
     revoke.add_argument("key", help="its id, or the key itself")

@@ -43,9 +43,20 @@ ROLES: dict[str, tuple[str, ...]] = {
         "recommend:read",
         "recommend:write",
     ),
+    "approver": (
+        "profile:read",
+        "profile:write",
+        "segment:read",
+        "segment:write",
+        "campaign:read",
+        "campaign:write",
+        "campaign:approve",
+        "recommend:read",
+        "recommend:write",
+    ),
     "admin": ("*",),
 }
-"""What each role of a secret key may do; `*` is everything."""
+"""What each role of a secret key or an operator may do, the least first; `*` is everything."""
 
 EVENTS = (
     "Content Shown",
