@@ -126,9 +126,13 @@ def words(error: BaseException) -> str:
 
 
 class Locks:
-    """Advisory locks of this process, held on a connection of their own until it closes or is lost."""
+    """Advisory locks of this process, held on a connection of their own until it closes or is lost.
 
-    def __init__(self, database: Database) -> None:
+    `settings` are Postgres' for that connection.
+    """
+
+    def __init__(self, database: Database, **settings: str) -> None:
+        self.settings = settings
         self.url = database.url.replace("+asyncpg", "", 1)
         self.name = database.name
         self.held: set[str] = set()
@@ -142,7 +146,7 @@ class Locks:
                 self.url,
                 timeout=5,
                 command_timeout=5,
-                server_settings={"application_name": f"marquee-{self.name}-locks"},
+                server_settings={"application_name": f"marquee-{self.name}-locks", **self.settings},
             )
         wanted = [name for name in names if name not in self.held]
         if wanted:
@@ -154,6 +158,15 @@ class Locks:
         else:
             await self._connection.fetchval("SELECT 1")
         return self.held
+
+    async def fetch(self, query: str, *values: Any) -> list[asyncpg.Record]:
+        """Rows of one statement, a transaction of its own, run where the locks are held: were they lost, it would fail.
+
+        Raises asyncpg's errors.
+        """
+        if self._connection is None:
+            raise asyncpg.InterfaceError("no lock is held")
+        return await self._connection.fetch(query, *values, timeout=60)
 
     def lost(self) -> bool:
         """Whether the connection that held the locks is gone."""

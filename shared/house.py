@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -48,6 +48,9 @@ class Service:
     answers: tuple[Answers | AnswersFromMemory, ...] = ()
     snapshots: tuple[Offers, ...] = ()
     steps: tuple[Step, ...] = ()
+    rests: Mapping[str, float] = field(default_factory=dict)
+    """Seconds its reader of a stream rests after a batch: what comes meanwhile shares the next transaction. For facts
+    that need not be acted on at once."""
     jobs: tuple[Job, ...] = ()
     settings: type[Settings] = Settings
     memory: Callable[[House], contextlib.AbstractAsyncContextManager[Any]] | None = None
@@ -116,7 +119,8 @@ async def open_house(service: Service, settings: Settings) -> AsyncIterator[Hous
         relay = Relay(database, bus)
         closing.push_async_callback(relay.close)
         for stream in dict.fromkeys(on.fact.stream for on in service.listeners):
-            reader = Reader(database, bus, stream, service.listeners)
+            rest = service.rests.get(stream, 0.0)
+            reader = Reader(database, bus, stream, service.listeners, rest=rest)
             house.readers.append(reader)
             closing.push_async_callback(reader.close)
         closing.push_async_callback(loops.stop)
@@ -150,7 +154,8 @@ def _reading(house: House, reader: Reader, behind: CatchUp) -> Callable[[], Awai
                 return True
             house.caught_up[reader.stream] = True
         try:
-            return await reader.step()
+            # A step without messages has waited for them already: a pause would only keep the next ones waiting.
+            return await reader.step() or reader.reading
         except MissedFacts as missed:
             await behind.again(missed.producer)
             house.caught_up[reader.stream] = False

@@ -8,20 +8,57 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 import msgspec
-from sqlalchemy import insert, select
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import ARRAY, BigInteger, LargeBinary, SmallInteger, Text, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import clock, telemetry
 from shared.contracts import MESSAGE_BYTES, PARTITIONS, Fact, Message, partition_of, subject
 from shared.contracts.wire import join
-from shared.tables import outbox, outbox_numbers
+from shared.tables import TIME, outbox_numbers
 
 _encoder = msgspec.json.Encoder()
 _KEY = "marquee"
 
 LARGEST_FACT = 240 * 1024
 """Bytes of one encoded fact: with its envelope it must fit what the server takes (256 KB)."""
+
+
+_NO_NUMBER = b'"n":0,'
+"""Where a message's number goes. Before it stand only its id and its producer."""
+
+_MESSAGE = ("streams", "parts", "backs", "message_ids", "subjects", "heads", "tails")
+
+# One statement: each round trip here would be one more with the counters' locks held. Lanes come sorted, so that two
+# transactions lock the counters in the same order. `back` is how many messages of its lane follow this one.
+_WRITE = text(
+    f"""
+    WITH counted AS (
+      INSERT INTO outbox_numbers AS o (stream, part, n)
+      SELECT * FROM unnest(:lane_streams, :lane_parts, :counts)
+      ON CONFLICT (stream, part) DO UPDATE SET n = o.n + excluded.n
+      RETURNING o.stream, o.part, o.n
+    )
+    INSERT INTO outbox (stream, part, n, message_id, subject, payload, at)
+    SELECT stream, part, c.n - back, message_id, subject,
+      head || convert_to('"n":' || (c.n - back) || ',', 'UTF8') || tail, :at
+    FROM unnest({", ".join(f":{name}" for name in _MESSAGE)}) WITH ORDINALITY
+      AS m (stream, part, back, message_id, subject, head, tail, place)
+    JOIN counted AS c USING (stream, part)
+    ORDER BY place
+    """  # noqa: S608 - built of the names of our own columns
+).bindparams(
+    bindparam("lane_streams", type_=ARRAY(Text)),
+    bindparam("lane_parts", type_=ARRAY(SmallInteger)),
+    bindparam("counts", type_=ARRAY(BigInteger)),
+    bindparam("at", type_=TIME),
+    bindparam("streams", type_=ARRAY(Text)),
+    bindparam("parts", type_=ARRAY(SmallInteger)),
+    bindparam("backs", type_=ARRAY(BigInteger)),
+    bindparam("message_ids", type_=ARRAY(Text)),
+    bindparam("subjects", type_=ARRAY(Text)),
+    bindparam("heads", type_=ARRAY(LargeBinary)),
+    bindparam("tails", type_=ARRAY(LargeBinary)),
+)
 
 
 class TooLarge(Exception):
@@ -118,50 +155,41 @@ async def write(session: AsyncSession) -> None:
     pending = messages(
         (fact.stream, part, fact.kind, item) for (fact, part), item in zip(effects_.told, effects_.encoded, strict=True)
     )
-    counts: dict[tuple[str, int], int] = {}
+    left: dict[tuple[str, int], int] = {}
     for stream, part, _, _ in pending:
-        counts[stream, part] = counts.get((stream, part), 0) + 1
-    # Sorted, so that two transactions lock the counters in the same order.
-    statement = upsert(outbox_numbers).values(
-        [{"stream": stream, "part": part, "n": count} for (stream, part), count in sorted(counts.items())]
-    )
-    statement = statement.on_conflict_do_update(
-        index_elements=["stream", "part"], set_={"n": outbox_numbers.c.n + statement.excluded.n}
-    )
-    rows = await session.execute(
-        statement.returning(outbox_numbers.c.stream, outbox_numbers.c.part, outbox_numbers.c.n)
-    )
-    next_n = {(stream, part): n - counts[stream, part] + 1 for stream, part, n in rows}
+        left[stream, part] = left.get((stream, part), 0) + 1
+    lanes = sorted(left)
+    counts = [left[lane] for lane in lanes]
     at = clock.now()
     trace = telemetry.trace.get()
-    values = []
+    rows = []
     for stream, part, kind, items in pending:
-        n = next_n[stream, part]
-        next_n[stream, part] = n + 1
+        left[stream, part] -= 1
         message_id = uuid.uuid4().hex
         message = Message(
             id=message_id,
             producer=effects_.producer,
             part=part,
-            n=n,
+            n=0,
             at=at,
             trace=trace,
             kind=kind,
             items=msgspec.Raw(join(items)),
         )
-        values.append(
-            {
-                "stream": stream,
-                "part": part,
-                "n": n,
-                "message_id": message_id,
-                "subject": subject(kind, stream, part),
-                "payload": _encoder.encode(message),
-                "at": at,
-            }
-        )
-    await session.execute(insert(outbox), values)
-    effects_.written = len(values)
+        head, _, tail = _encoder.encode(message).partition(_NO_NUMBER)
+        rows.append((stream, part, left[stream, part], message_id, subject(kind, stream, part), head, tail))
+    columns = zip(_MESSAGE, zip(*rows, strict=True), strict=True)
+    await session.execute(
+        _WRITE,
+        {
+            "lane_streams": [stream for stream, _ in lanes],
+            "lane_parts": [part for _, part in lanes],
+            "counts": counts,
+            "at": at,
+            **{name: list(values) for name, values in columns},
+        },
+    )
+    effects_.written = len(rows)
     effects_.told.clear()
     effects_.encoded.clear()
 

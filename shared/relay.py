@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
+import asyncpg
 from prometheus_client import Counter, Gauge
-from sqlalchemy import delete, select, true
 
 from shared.bus import Bus
 from shared.database import Database, Locks
-from shared.tables import outbox, outbox_numbers
 
 SENT = Counter("marquee_outbox_messages", "Messages handed to their stream", ["stream"])
 WAITING = Gauge("marquee_outbox_waiting", "Messages of the last batch that are not acknowledged yet")
@@ -20,55 +20,57 @@ WAITING = Gauge("marquee_outbox_waiting", "Messages of the last batch that are n
 LANE = 32
 """Messages of one partition in a batch: a partition that is stuck or busy must not hold up the others."""
 
-_lane = (
-    select(outbox)
-    .where(outbox.c.stream == outbox_numbers.c.stream, outbox.c.part == outbox_numbers.c.part)
-    .order_by(outbox.c.n)
-    .limit(LANE)
-    .lateral("lane")
-)
-_BATCH = select(_lane).select_from(outbox_numbers).join(_lane, true())
+_GONE = "DELETE FROM outbox WHERE id = ANY ($1)"
+
+_NEXT = f"""
+    WITH gone AS ({_GONE})
+    SELECT lane.* FROM outbox_numbers AS o CROSS JOIN LATERAL (
+      SELECT id, stream, part, n, message_id, subject, payload FROM outbox
+      WHERE outbox.stream = o.stream AND outbox.part = o.part AND id <> ALL ($1) ORDER BY n LIMIT {LANE}
+    ) AS lane
+    ORDER BY stream, part, n
+"""  # noqa: S608 - built of our own words
 
 
 class Relay:
     """One relay per service, under an advisory lock.
 
-    A message is deleted after the stream's acknowledgement. A crash in between sends it again, and so can a second
-    relay in the moment when a lock is lost: readers ignore numbers they have passed.
+    A message is deleted after the stream's acknowledgement, with the look for the next ones. A crash in between sends
+    it again, and so can a second relay in the moment when a lock is lost: readers ignore numbers they have passed. So
+    the deletion need not be on the disk when it is done either, and nobody waits for that.
     """
 
     def __init__(self, database: Database, bus: Bus) -> None:
-        self.database = database
         self.bus = bus
-        self.locks = Locks(database)
+        self.locks = Locks(database, synchronous_commit="off")
+        self._sent: list[int] = []
 
     async def step(self) -> bool:
         """Send one batch; True when there may be more."""
-        if not await self.locks.take(["relay"]):
+        if (self.locks.lost() or not self.locks.held) and not await self.locks.take(["relay"]):
             return False
-        async with self.database.transaction() as session:
-            rows = sorted((await session.execute(_BATCH)).all(), key=lambda row: (row.stream, row.part, row.n))
+        rows = await self.locks.fetch(_NEXT, self._sent)
+        self._sent = []
+        WAITING.set(len(rows))
         if not rows:
             return False
-        WAITING.set(len(rows))
-        sent: list[int] = []
-        lanes = [list(lane) for _, lane in groupby(rows, key=lambda row: (row.stream, row.part))]
-        results = await asyncio.gather(*(self._lane(lane, sent) for lane in lanes), return_exceptions=True)
-        if sent:
-            async with self.database.transaction() as session:
-                await session.execute(delete(outbox).where(outbox.c.id.in_(sent)))
-        WAITING.set(len(rows) - len(sent))
+        lanes = [list(lane) for _, lane in groupby(rows, key=lambda row: (row["stream"], row["part"]))]
+        results = await asyncio.gather(*(self._lane(lane) for lane in lanes), return_exceptions=True)
+        WAITING.set(len(rows) - len(self._sent))
         for result in results:
             if isinstance(result, BaseException):
                 raise result
         return True
 
-    async def _lane(self, rows: Sequence[Any], sent: list[int]) -> None:
+    async def _lane(self, rows: Sequence[Any]) -> None:
         for row in rows:
-            await self.bus.publish(row.stream, row.subject, row.payload, message_id=row.message_id)
-            SENT.labels(row.stream).inc()
-            sent.append(row.id)
+            await self.bus.publish(row["stream"], row["subject"], row["payload"], message_id=row["message_id"])
+            SENT.labels(row["stream"]).inc()
+            self._sent.append(row["id"])
 
     async def close(self) -> None:
         """Let another replica relay."""
+        if self._sent and not self.locks.lost():
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                await self.locks.fetch(_GONE, self._sent)
         await self.locks.release()

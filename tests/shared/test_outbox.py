@@ -247,14 +247,16 @@ async def test_only_one_of_two_relays_sends(db: Database, bus: TestBus) -> None:
     owner = await _owner(db, bus)
     first, second = Relay(db, owner), Relay(db, owner)
     await _tell(db, "one")
-    assert await first.step()
+    await _relay(first)
+    assert await rows(db) == []
     await _tell(db, "two")
     assert not await second.step()
     assert len(await rows(db)) == 1
     await first.close()
     assert await second.step()
-    assert await rows(db) == []
     await second.close()
+    assert await rows(db) == [], "what was sent is deleted with the next look, at the latest on closing"
+    assert len(await bus.messages("FACTS")) == 2
     await owner.close()
 
 

@@ -207,12 +207,36 @@ async def test_two_readers_cannot_take_the_same_batch(intake: Shelf, bus: TestBu
     await drain(first)
     await first.locks.release()  # lost, and not noticed yet
     first.locks.lost = lambda: False  # type: ignore[method-assign]
+    first._look_at = float("inf")
     await drain(second)
     await bus.tell(received("two"), received("three"))
     await drain(second)
     with pytest.raises(LostPosition):
         await drain(first)
     assert await intake.noted() == ["one", "two", "three"]
+
+
+async def test_what_comes_while_a_reader_rests_shares_a_transaction(intake: Shelf, bus: TestBus) -> None:
+    batches: list[list[str]] = []
+
+    async def note(session: AsyncSession, items: list[EventReceived]) -> None:
+        batches.append([item.message_id for item in items])
+
+    reader = intake.reader(On(EventReceived, note), rest=0.5)
+    await bus.tell(received("one"))
+    assert await reader.step()
+    for name in ("two", "three", "four"):
+        await bus.tell(received(name))
+    assert await reader.step()
+    assert batches == [["one"], ["two", "three", "four"]]
+
+
+async def test_a_reader_that_found_nothing_has_waited_and_need_not_pause(intake: Shelf) -> None:
+    reader, other = (intake.reader(On(EventReceived, toy.note)) for _ in range(2))
+    assert not await reader.step()
+    assert reader.reading
+    assert not await other.step()
+    assert not other.reading, "it owns nothing, so it returned at once"
 
 
 async def test_a_stream_made_anew_is_read_from_its_beginning(intake: Shelf, bus: TestBus) -> None:

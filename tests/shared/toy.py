@@ -102,8 +102,8 @@ class Shelf:
     stream: str
     readers: list[Reader] = field(default_factory=list)
 
-    def reader(self, *listeners: On) -> Reader:
-        self.readers.append(Reader(self.db, self.bus, self.stream, listeners))
+    def reader(self, *listeners: On, rest: float = 0.0) -> Reader:
+        self.readers.append(Reader(self.db, self.bus, self.stream, listeners, rest=rest))
         return self.readers[-1]
 
     async def noted(self) -> list[str]:
