@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.profile.actions import telling
 from services.profile.rules import namespaces
 from services.profile.rules.identities import parts
-from services.profile.store import identities
+from services.profile.store import identities, leanings
 from services.profile.store import merges as store
 from services.profile.store.merges import Move
 from shared.contracts import IdentityLinked, ProfileMerged, ProfileSplit
@@ -18,8 +18,14 @@ from shared.outbox import tell
 Follow = Callable[[AsyncSession, Sequence[Move]], Awaitable[None]]
 """Rewrites a `profile_id` that is kept beside origins for look-up; the moves come in order."""
 
-FOLLOWS: tuple[Follow, ...] = ()
-"""Whoever keeps such a column names his function here."""
+
+async def _lean(session: AsyncSession, moves: Sequence[Move]) -> None:
+    """The interests of who became one, or two, are others now."""
+    await leanings.note(session, {one for move in moves for one in (move.from_id, move.into_id)})
+
+
+FOLLOWS: tuple[Follow, ...] = (_lean,)
+"""Whoever keeps such a column, or something that follows from all of a viewer's ids, names his function here."""
 
 
 async def apply(session: AsyncSession, moves: Sequence[Move]) -> int:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import aggregates, consents, search, touches
+from services.profile.actions import aggregates, consents, leanings, search, touches
 from services.profile.rules.events import Call
 
 
@@ -21,4 +21,4 @@ class Recorded(NamedTuple):
 Stage = Callable[[AsyncSession, Sequence[Recorded]], Awaitable[None]]
 """A stage sees the new calls of a batch in order, with their identities locked until the commit."""
 
-STAGES: tuple[Stage, ...] = (consents.note, aggregates.count, search.note, touches.keep)
+STAGES: tuple[Stage, ...] = (consents.note, aggregates.count, leanings.note, search.note, touches.keep)

@@ -13,6 +13,7 @@ from services.profile.rules import tags as rules
 from services.profile.schemas.tags import (
     SLUG,
     HeldTag,
+    Interest,
     TagInput,
     TagOutput,
     TagRule,
@@ -26,7 +27,7 @@ from shared.jobs import JobRow, Progress
 from shared.pages import Page, PageAsked
 
 TRIAL, DELETED = "trial", "deleted"
-RETELL, FORGET = "retell a tag", "forget a tag"
+RETELL, FORGET, ANEW = "retell a tag", "forget a tag", "work out interests"
 CHUNK = 500
 LONGEST_KEY = 64
 BY_HAND = ("manual", "imported")
@@ -77,14 +78,24 @@ async def define(session: AsyncSession, key: str, wanted: TagInput) -> TagOutput
         "lifetime": None if wanted.expires_after is None else _seconds(wanted.expires_after),
         "kind": wanted.kind,
         "segment": segment,
+        "interest": _interest(key, wanted),
     }
     if before is None:
         values |= {"state": TRIAL, "filling": None if segment is None else "0"}
     row = await store.define(session, key, clock.now(), values)
+    if row.interest is not None and (before is None or before.interest != row.interest):
+        await jobs.begin(session, ANEW, "all", {})
     if before is not None and before.segment and before.state == IN_USE and before.weight != row.weight:
         # By rule, the weight of the tag is that of every viewer who has it.
         await jobs.begin(session, RETELL, key, {"key": key})
     return (await _outputs(session, [row]))[0]
+
+
+def _interest(key: str, wanted: TagInput) -> dict[str, Any] | None:
+    if wanted.kind != "interest":
+        return None
+    said = (wanted.interest or Interest.model_validate({})).model_dump()
+    return said | {"tags": said["tags"] or [key]}
 
 
 async def _may_follow(session: AsyncSession, key: str, segment: str) -> None:
@@ -116,6 +127,7 @@ async def _outputs(session: AsyncSession, rows: Sequence[Any]) -> list[TagOutput
             name=row.name,
             kind=row.kind,
             state=row.state,
+            interest=row.interest,
             rule=None if row.segment is None else TagRule(segment=row.segment),
             weight=row.weight,
             expires_after=None if row.lifetime is None else _duration(row.lifetime),
@@ -200,6 +212,8 @@ async def take_away(session: AsyncSession, ref: str, key: str) -> None:
     row = await known(session, key)
     if row.kind == "rule":
         raise OtherKind(f"{key!r} follows the segment {row.segment!r}: he has it while he is in it", field="key")
+    if row.kind == "interest":
+        raise OtherKind(f"{key!r} follows what he cares for: he has it until that has faded", field="key")
     await identities.lock_profiles(session, [profile_id])
     if await store.take_away(session, profile_id, key):
         await _changed(session, row, [profile_id])

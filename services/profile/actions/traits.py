@@ -24,7 +24,7 @@ from services.profile.schemas.traits import (
     TraitsInput,
     TraitsOutput,
 )
-from services.profile.store import identities
+from services.profile.store import identities, leanings
 from services.profile.store import traits as store
 from services.profile.store.identities import Held
 from shared import clock, jobs, pages
@@ -236,6 +236,7 @@ async def correct(session: AsyncSession, ref: str, wanted: TraitsInput, *, by: s
     if rules.whole(after.values(), laid) != rules.whole(before.values(), laid):
         await telling.again(session, [profile_id], "rule")
     await search.touch(session, [profile_id])
+    await leanings.note(session, [profile_id])
     return await explained(session, str(profile_id), unmasked=unmasked)
 
 

@@ -102,6 +102,37 @@ def present(amount: int, seconds: float, half_life: float) -> float:
     return amount / UNIT * math.exp2(-seconds / half_life)
 
 
+STEP = 0.05
+"""How far a share must move before a tag's weight moves."""
+
+
+class Leaning(NamedTuple):
+    """An interest that gives a tag: its share now, and for how many seconds it will if nothing more happens."""
+
+    share: float
+    seconds: float | None
+
+
+def leaning(wanted: Mapping[str, Any], weights: Mapping[str, float], total: float, half_life: float) -> Leaning | None:
+    """What a tag's `interest` (tags, share, weight) makes of a viewer's interests; None where they are too slight.
+
+    `weights` are those above nothing, as they are now, and `total` is all there is. All fade alike, so a share stays
+    while nothing happens, and a weight w is down to m after h · log2(w/m); half-life and answer in seconds.
+    """
+    weight = sum(weights.get(tag, 0.0) for tag in wanted["tags"])
+    if not total or weight <= 0 or weight < wanted["weight"] or weight / total < wanted["share"]:
+        return None
+    least = wanted["weight"]
+    return Leaning(min(1.0, weight / total), half_life * math.log2(weight / least) if least > 0 else None)
+
+
+def stepped(held: float | None, share: float) -> float:
+    """The weight of a tag whose interest has this share: a whole number of steps, the held one while it is near."""
+    if held is not None and abs(held - share) < STEP:
+        return held
+    return max(STEP, round(round(share / STEP) * STEP, 2))
+
+
 def pruned(amounts: dict[str, int]) -> tuple[dict[str, int], int]:
     """The heaviest tags when there are too many, and the sum of those let go."""
     if len(amounts) <= ROOM:

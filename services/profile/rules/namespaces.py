@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from services.profile.rules import blind, contacts
@@ -34,9 +35,46 @@ class Namespace(NamedTuple):
     merges_per_day: int
     shared: bool
     contact: bool
+    blocked: tuple[str, ...] | None = None
 
 
 Spaces = Mapping[str, Namespace]
+
+
+NOBODYS = (
+    "null", "nil", "none", "undefined", "nan", "unknown", "anonymous", "guest", "visitor", "default", "deviceid",
+    "n/a", "na", "not set", "(not set)", "(null)", "[object object]", "true", "false", "-1",
+)  # fmt: skip
+"""What programs write where they have no id, in small letters. An id so common would make one viewer of thousands."""
+
+_ZEROS = re.compile(r"[0\-:_.]+")
+"""Also nobody's: 0, and all-zero device ids like 00000000-0000-0000-0000-000000000000. But some number users from 0."""
+
+Blocked = Mapping[str, frozenset[str]]
+"""Values that are nobody's, in small letters, of the namespaces for which operators said which."""
+
+
+def blocked(spaces: Iterable[Namespace]) -> Blocked:
+    """What operators said, of these namespaces."""
+    return {
+        one.name: frozenset(value.strip().casefold() for value in one.blocked)
+        for one in spaces
+        if one.blocked is not None
+    }
+
+
+def is_nobodys(said: Blocked, namespace: str, value: str) -> bool:
+    """Whether a value is no id of anybody: on the list of its namespace, else on the common one or all zeros."""
+    plain = value.strip().casefold()
+    its = said.get(namespace)
+    if its is not None:
+        return plain in its
+    if namespace == USER and plain == "0":
+        return False
+    return plain in _NOBODYS or _ZEROS.fullmatch(plain) is not None
+
+
+_NOBODYS = frozenset(NOBODYS)
 
 
 def of(spaces: Spaces, one: str) -> Namespace:
@@ -60,14 +98,14 @@ def contact(blind_index: Blind, namespace: str, value: Any) -> str | None:
     return origin(namespace, blind.MARK + blind_index(namespace, address)) if address else None
 
 
-def further(item: EventReceived, blind_index: Blind | None) -> list[str]:
+def further(item: EventReceived, blind_index: Blind | None, said: Blocked = MappingProxyType({})) -> list[str]:
     """Origins a call names besides userId, anonymousId and previousId: device, externalIds, contact traits."""
     found: list[str] = []
     for namespace, value in _named(item.context):
         if namespace in CONTACTS:
             if blind_index is not None and (one := contact(blind_index, namespace, value)):
                 found.append(one)
-        elif 0 < len(value) <= LONGEST and "\0" not in value:
+        elif 0 < len(value) <= LONGEST and "\0" not in value and not is_nobodys(said, namespace, value):
             found.append(origin(namespace, value))
     if item.type == "identify" and blind_index is not None:
         for namespace in CONTACTS:

@@ -20,14 +20,19 @@ def liked(whole: Whole) -> tuple[list[Interest], float]:
         ((weight, tag) for tag, weight in whole.interests.items() if weight > SLIGHT),
         key=lambda one: (-one[0], one[1]),
     )
-    total = sum(weight for weight, _ in found) + max(0.0, whole.rest / interests.UNIT)
-    if not total:
+    all_of_it = total(whole)
+    if not all_of_it:
         return [], 0.0
     shown = [
-        Interest(tag=tag, weight=round(weight, 6), share=round(weight / total, 6))
+        Interest(tag=tag, weight=round(weight, 6), share=round(weight / all_of_it, 6))
         for weight, tag in found[: interests.KEPT]
     ]
-    return shown, round(max(0.0, 1 - sum(weight for weight, _ in found[: interests.KEPT]) / total), 6)
+    return shown, round(max(0.0, 1 - sum(weight for weight, _ in found[: interests.KEPT]) / all_of_it), 6)
+
+
+def total(whole: Whole) -> float:
+    """The weight of all interests together, those that are kept as one sum too."""
+    return sum(weight for weight in whole.interests.values() if weight > SLIGHT) + max(0.0, whole.rest / interests.UNIT)
 
 
 def shares(counts: Mapping[str, int]) -> list[Share]:

@@ -29,12 +29,28 @@ class TagRule(Input):
     segment: Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
+class Interest(Input):
+    """What a viewer must care for, and how much, to have a tag: the same weights and shares as in his portrait."""
+
+    tags: Annotated[list[Annotated[str, StringConstraints(min_length=1, max_length=64)]], Field(max_length=50)] = Field(
+        [], description="Interests that count together; if empty, the one that is named like the tag's key"
+    )
+    share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = Field(
+        0.1, description="Of all his interests, at least this part; it is also the weight he has the tag with"
+    )
+    weight: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] = Field(
+        1.0,
+        description="At least this much, faded as it is now: a like counts 1 when new, half a half-life later",
+    )
+
+
 class TagInput(Input):
     """What a tag means."""
 
     name: Title
     kind: Kind = Field("manual", description="How viewers get it; it cannot change later")
     rule: TagRule | None = Field(None, description="For kind rule only")
+    interest: Interest | None = Field(None, description="For kind interest only; if absent, its defaults")
     weight: Weight = Field(1.0, description="Weight of an assignment that names none")
     expires_after: Lifetime | None = Field(
         None, description="How long an assignment lasts that names no end; null: for good"
@@ -46,6 +62,10 @@ class TagInput(Input):
             raise ValueError("a tag of kind rule, and no other, needs rule")
         if self.kind == "rule" and self.expires_after is not None:
             raise ValueError("a tag by rule ends when its viewer leaves the segment: it has no expires_after")
+        if self.kind != "interest" and self.interest is not None:
+            raise ValueError("only a tag of kind interest has interest")
+        if self.kind == "interest" and self.expires_after is not None:
+            raise ValueError("a tag of kind interest ends when the interest has faded: it has no expires_after")
         return self
 
 
@@ -57,6 +77,7 @@ class TagOutput(Output):
     kind: Kind
     state: State
     rule: TagRule | None
+    interest: Interest | None
     weight: float
     expires_after: str | None
     size: int = Field(description="Viewers who have it")

@@ -6,7 +6,21 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, BigInteger, Boolean, Double, Row, Text, bindparam, delete, func, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Double,
+    Row,
+    Text,
+    bindparam,
+    delete,
+    func,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -168,6 +182,25 @@ async def assign(session: AsyncSession, given: Iterable[Assignment]) -> None:
     """Give tags, each (origin, key) at most once. Who has it already keeps its `since`."""
     columns = zip(*given, strict=True)
     await session.execute(_ASSIGN, dict(zip(Assignment._fields, map(list, columns), strict=True)))
+
+
+async def from_source(session: AsyncSession, source: str, profile_ids: Iterable[int]) -> dict[int, list[Assignment]]:
+    """What these profiles were given by this source."""
+    its = identities.c.profile_id == func.any(bindparam(None, sorted(profile_ids), type_=ARRAY(BigInteger)))
+    statement = (
+        select(identities.c.profile_id, *(tagged.c[name] for name in Assignment._fields))
+        .join_from(identities, tagged, tagged.c.origin == identities.c.origin)
+        .where(its, tagged.c.source == source)
+    )
+    found: dict[int, list[Assignment]] = {}
+    for profile_id, *assignment in await session.execute(statement):
+        found.setdefault(profile_id, []).append(Assignment(*assignment))
+    return found
+
+
+async def take_back(session: AsyncSession, given: Sequence[tuple[str, str]]) -> None:
+    """Take tags away, each by (origin, key)."""
+    await session.execute(delete(tagged).where(tuple_(tagged.c.origin, tagged.c.key).in_(given)))
 
 
 async def take_away(session: AsyncSession, profile_id: int, key: str) -> bool:

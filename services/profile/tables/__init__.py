@@ -11,7 +11,7 @@ from services.profile.tables.links import links, moves, namespaces, redirects, v
 from services.profile.tables.privacy import consents, data_keys, erasures, retentions, suppressed
 from services.profile.tables.quality import quality_counts, quality_notes, quality_snapshots
 from services.profile.tables.search import activity, search, touched
-from services.profile.tables.tags import followers, heard_segments, tagged, tags
+from services.profile.tables.tags import followers, heard_segments, leaning, tagged, tags
 from services.profile.tables.traits import refused_traits, trait_definitions, trait_sources
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "import_lines",
     "imports",
     "items",
+    "leaning",
     "links",
     "metadata",
     "moves",

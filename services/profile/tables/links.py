@@ -17,6 +17,7 @@ namespaces = Table(
     Column("merges_per_day", Integer, nullable=False, comment="merges through such an id into one profile in 24 h"),
     Column("shared", Boolean, nullable=False, comment="several people may use it: it never draws a stranger in"),
     Column("contact", Boolean, nullable=False, comment="its values are contact data: only their blind index is kept"),
+    Column("blocked", ARRAY(Text), comment="values that are nobody's id; null: those that come with the code"),
     Column("updated_at", TIME),
     comment="Kinds of ids; a name that is not here is treated as `custom`",
 )

@@ -16,6 +16,7 @@ tags = Table(
     Column("kind", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("segment", Text, comment="whose members have it, for tags of kind rule"),
+    Column("interest", JSONB, comment="tags, share and weight that give it, for tags of kind interest"),
     Column("weight", Double, nullable=False, comment="default"),
     Column("lifetime", BigInteger, comment="default, in seconds; null: for good"),
     Column("filling", Text, comment="how far the members of its segment are taken over: the last profile id"),
@@ -36,6 +37,13 @@ tagged = Table(
     Column("expires_at", TIME),
     Index(None, "expires_at", postgresql_where="expires_at IS NOT NULL"),
     comment="Who has which tag, by the identity it was given to",
+)
+
+leaning = Table(
+    "leaning",
+    metadata,
+    Column("profile_id", BigInteger, nullable=False),
+    comment="Viewers whose tags by interests are to be worked out again; appended to, emptied by a step",
 )
 
 followers = Table(

@@ -1,0 +1,49 @@
+"""Viewers whose tags by interests are to be worked out again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import ARRAY, BigInteger, bindparam, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+_NOTE = text(
+    """
+    INSERT INTO leaning (profile_id) SELECT unnest(:ids)
+    WHERE EXISTS (SELECT FROM tags WHERE kind = 'interest' AND state <> 'deleted')
+    """
+).bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
+
+_TAKE = text(
+    """
+    WITH some AS (SELECT DISTINCT profile_id FROM (SELECT profile_id FROM leaning LIMIT :many) AS first LIMIT :limit)
+    DELETE FROM leaning USING some WHERE leaning.profile_id = some.profile_id RETURNING leaning.profile_id
+    """
+)
+
+_NOTE_ALL = text(
+    """
+    WITH some AS (SELECT profile_id FROM profiles WHERE profile_id > :after ORDER BY profile_id LIMIT :limit),
+    noted AS (INSERT INTO leaning (profile_id) SELECT profile_id FROM some)
+    SELECT count(*), coalesce(max(profile_id), :after) FROM some
+    """
+)
+
+
+async def note(session: AsyncSession, profile_ids: Iterable[int]) -> None:
+    """Have these viewers worked out, if there are tags by interests."""
+    ids = sorted(profile_ids)
+    if ids:
+        await session.execute(_NOTE, {"ids": ids})
+
+
+async def note_all(session: AsyncSession, *, after: int, limit: int) -> tuple[int, int]:
+    """Have the next viewers by id worked out; how many, and the last."""
+    row = (await session.execute(_NOTE_ALL, {"after": after, "limit": limit})).one()
+    return int(row[0]), int(row[1])
+
+
+async def take(session: AsyncSession, *, limit: int) -> list[int]:
+    """Viewers who were noted, at most so many; the notes are gone with this transaction."""
+    rows = await session.scalars(_TAKE, {"limit": limit, "many": 20 * limit})
+    return sorted(set(rows))
