@@ -24,6 +24,7 @@ SERVICE = Service(
     timers=TIMERS,
     steps=STEPS,
     answers=ANSWERS,
+    rests={"FACTS": 0.1},
     settings=CampaignSettings,
     memory=memory.opened,
 )

@@ -24,6 +24,7 @@ SERVICE = Service(
     snapshots=SNAPSHOTS,
     steps=STEPS,
     jobs=JOBS,
+    rests={"FACTS": 0.1},
     changed=plan.changed,
 )
 

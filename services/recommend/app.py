@@ -42,6 +42,7 @@ SERVICE = Service(
     listeners=LISTENERS,
     timers=TIMERS,
     steps=STEPS,
+    rests={"FACTS": 0.1},
     answers=(
         AnswersFromMemory(DecideAsked, decisions.decide),
         AnswersFromMemory(RecommendAsked, recommendations.items),
