@@ -93,6 +93,7 @@ def process(plan: Plan, service: str) -> Program:
         "PORT": str(plan.ports[service]),
         "MARQUEE_SECRET": plan.secrets.marquee_secret,
         "MARQUEE_PUBLIC_URL": plan.place.public_url,
+        "MARQUEE_DATA": str(plan.place.data),
         "PYTHONUNBUFFERED": "1",
     }
     if service == "gateway":

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from services.segment import memory
 from services.segment.actions import judging, segments, snapshots
 from services.segment.answers import ANSWERS
 from services.segment.listeners import LISTENERS
@@ -22,11 +23,15 @@ from shared.settings import Settings as Common
 
 
 @asynccontextmanager
-async def remember(house: House) -> AsyncIterator[None]:
-    """Compile what is defined before the first fact is read."""
+async def remember(house: House) -> AsyncIterator[memory.Memory]:
+    """Read what is defined before the first fact comes; the warehouse's process goes with this one."""
+    assert isinstance(house.settings, Settings)
+    held = memory.fresh(house.settings)
+    memory.belongs(held, house.db.engine)
     async with house.db.transaction() as session:
         await judging.warm(session)
-    yield
+    yield held
+    await held.warehouse.close()
 
 
 SERVICE = Service(

@@ -111,8 +111,11 @@ tombstones = Table(
     Column("key", Text, nullable=False),
     Column("stamp", BigInteger, nullable=False, server_default=STAMP),
     Column("at", TIME, nullable=False, server_default=text("now()")),
+    Column("was", BigInteger),
     Index(None, "stamp"),
-    comment="Rows of `viewers` and `events` (what) that are gone, by key: written by triggers on both tables",
+    Index(None, "at"),
+    comment="Rows of `viewers` and `events` (what) that are gone or, of events, were changed, by key and the viewer they"
+    " were of: written by triggers on both tables",
 )
 
 homes = Table(

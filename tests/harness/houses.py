@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import tempfile
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -114,12 +115,14 @@ async def opened(
     owners = {on.fact.owner for on in service.listeners if on.catch_up}
     await bus.play(owners, present)
     await bus.step_aside(service.name)
-    settings = settings_of(service, database_url=url, bus=bus, **options)
+    data = tempfile.TemporaryDirectory(prefix="marquee-data-")
+    settings = settings_of(service, database_url=url, bus=bus, **({"data": data.name} | options))
     app = create_app(service, settings)
     try:
         async with _alive(app) as house, _client(app, settings) as client:
             yield Running(house=house, app=app, client=client, bus=bus)
     finally:
+        data.cleanup()
         bus.gone(service.name)
         if database_url is None:
             await databases.drop(url)

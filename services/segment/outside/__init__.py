@@ -1,0 +1,1 @@
+"""Adapters to foreign systems: the warehouse, a DuckDB file in a process of its own."""
