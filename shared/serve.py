@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from typing import TypeVar
 
 import uvicorn
 from fastapi import FastAPI
 
 from shared import telemetry
-from shared.settings import Settings
+from shared.settings import Process
+
+Settings = TypeVar("Settings", bound=Process)
 
 
 def serve(name: str, settings: Settings, create: Callable[[Settings], FastAPI]) -> None:

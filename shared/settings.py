@@ -11,19 +11,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.contracts import PARTITIONS
 
 
-class Settings(BaseSettings):
-    """What every process needs. A service subclasses it for its own options (prefix `MARQUEE_`)."""
+class Process(BaseSettings):
+    """What every process needs, also one that has neither database nor bus."""
 
     model_config = SettingsConfigDict(
         env_prefix="MARQUEE_", extra="ignore", populate_by_name=True, hide_input_in_errors=True
     )
 
-    database_url: str = Field(validation_alias="DATABASE_URL")
-    """`postgresql://user:password@host:port/database`, the one database of this service."""
-    nats_url: str = Field(validation_alias="NATS_URL")
-    """`nats://user:password@host:port`, several separated by commas."""
-    nats_monitor_url: str = Field(validation_alias="NATS_MONITOR_URL")
-    """`http://host:port` of the NATS monitoring page, read once at the start."""
     host: str = Field("127.0.0.1", validation_alias="HOST")
     port: int = Field(8000, validation_alias="PORT")
     log_level: str = Field("INFO", validation_alias="LOG_LEVEL")
@@ -33,6 +27,32 @@ class Settings(BaseSettings):
     """The root secret before this one, while keys that were wrapped with it are wrapped anew."""
     public_url: str = "http://127.0.0.1:8080"
     """The address front-ends and mail readers reach the gateway by."""
+
+    @field_validator("secret", "previous_secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value()) < 32:
+            raise ValueError("MARQUEE_SECRET must have at least 32 characters")
+        return secret
+
+    def key(self, purpose: str) -> bytes:
+        """A 32-byte key for one purpose, derived from the root secret (HKDF-Expand of RFC 5869, one block)."""
+        return _derived(self.secret, purpose)
+
+    def previous_key(self, purpose: str) -> bytes | None:
+        """The same key of the root secret before this one, when that is given."""
+        return None if self.previous_secret is None else _derived(self.previous_secret, purpose)
+
+
+class Settings(Process):
+    """What a service's process needs. A service subclasses it for its own options (prefix `MARQUEE_`)."""
+
+    database_url: str = Field(validation_alias="DATABASE_URL")
+    """`postgresql://user:password@host:port/database`, the one database of this service."""
+    nats_url: str = Field(validation_alias="NATS_URL")
+    """`nats://user:password@host:port`, several separated by commas."""
+    nats_monitor_url: str = Field(validation_alias="NATS_MONITOR_URL")
+    """`http://host:port` of the NATS monitoring page, read once at the start."""
     partitions: int = PARTITIONS
     """Must be what the installation began with; kept here so that a mismatch is noticed at the start."""
     pool_size: int = 10
@@ -53,21 +73,6 @@ class Settings(BaseSettings):
         if partitions != PARTITIONS:
             raise ValueError(f"MARQUEE_PARTITIONS must be {PARTITIONS}: another number would reorder viewers")
         return partitions
-
-    @field_validator("secret", "previous_secret")
-    @classmethod
-    def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
-        if secret is not None and len(secret.get_secret_value()) < 32:
-            raise ValueError("MARQUEE_SECRET must have at least 32 characters")
-        return secret
-
-    def key(self, purpose: str) -> bytes:
-        """A 32-byte key for one purpose, derived from the root secret (HKDF-Expand of RFC 5869, one block)."""
-        return _derived(self.secret, purpose)
-
-    def previous_key(self, purpose: str) -> bytes | None:
-        """The same key of the root secret before this one, when that is given."""
-        return None if self.previous_secret is None else _derived(self.previous_secret, purpose)
 
 
 def _derived(secret: SecretStr, purpose: str) -> bytes:
