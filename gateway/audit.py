@@ -17,10 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from gateway import store
 from gateway.rules import audit as rules
 from gateway.rules.audit import Line
-from shared import clock, pages
+from gateway.tables import audit
+from shared import clock, lasting, pages
 from shared.app import allow
 from shared.caller import Caller
-from shared.database import Session, settings_of
+from shared.database import Session
 from shared.house import House
 from shared.pages import Page, PageDep
 from shared.schemas import Output
@@ -59,7 +60,7 @@ async def write(
     """Add a line; it stands when the transaction has committed."""
     line = Line(clock.now(), caller.id, caller.role, action, list(objects), reason[: rules.LONGEST_REASON])
     number, previous = await store.end_of_audit(session)
-    key = settings_of(session).key(rules.PURPOSE)
+    key = await lasting.key(session, rules.PURPOSE, since=audit)
     await store.add_audit(
         session,
         {
@@ -85,7 +86,7 @@ async def noted(house: House, caller: Caller, note: str, *, reason: str) -> None
 
 async def verified(session: AsyncSession) -> Verdict:
     """Every line proved again, from the first on."""
-    key = settings_of(session).key(rules.PURPOSE)
+    key = await lasting.key(session, rules.PURPOSE, since=audit)
     previous, number = rules.BEGINNING, 0
     broken: int | None = None
     rows = await store.audit_after(session, 0, limit=CHECKED_AT_ONCE)

@@ -145,3 +145,12 @@ erasure_receipts = Table(
     Column("at", TIME, nullable=False),
     comment="Who was forgotten here: how many rows of each table were removed or made nobody's",
 )
+
+lasting_keys = Table(
+    "lasting_keys",
+    kernel,
+    Column("purpose", Text, primary_key=True),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("created_at", TIME, nullable=False),
+    comment="Keys of what stands here for good, each encrypted with one of the root secret",
+)

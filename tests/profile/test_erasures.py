@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from services.profile.actions import erasures
+from services.profile.actions import erasures, import_lines
 from services.profile.actions.profiles import UnknownProfile
 from services.profile.schemas.erasures import NewErasure
+from services.profile.store import imports
 from shared import erasure, outbox
 from shared.contracts import EventRecorded, Fact, PersonAsked, ProfileErased
 from shared.database import Database
-from tests.profile.samples import call
+from tests.profile.samples import NOON, call
 from tests.profile.test_privacy_sealing import everything
 
 Take = Callable[..., Awaitable[list[Fact]]]
@@ -59,6 +60,32 @@ async def test_nothing_of_him_stays_and_all_of_the_others(take: Take, db: Databa
     left = await everything(db)
     assert "canary" not in left
     assert "user_id:other" in left
+
+
+async def test_files_that_wait_lose_his_lines_and_nobody_elses(take: Take, db: Database) -> None:
+    await take(*full("canary"), *full("other"))
+    columns = ["user id", "E-Mail", "city", "canary count"]
+    lines = [
+        ["canary", "", "canarytown", "1"],
+        ["new", "canary@example.com", "canarytown", "2"],
+        ["other", "other@example.com", "canary", "3"],
+        ["third", "", "canary", "4"],
+    ]
+    mapping = {"user id": {"id": "user_id"}, "E-Mail": {"id": "email"}}
+    async with db.transaction() as session:
+        values = {"format": "csv", "lines": 4, "state": "checked", "counts": {}, "by": "tool", "created_at": NOON}
+        number = await imports.create(session, name="f.csv", columns=columns, mapping=mapping, **values)
+        seal = await import_lines.sealer(session)
+        await imports.add_lines(session, number, 2, seal(number, lines[:2]))
+        await imports.add_lines(session, number, 4, seal(number, lines[2:]))
+        await imports.add_errors(session, number, [(3, "E-Mail", "canary is odd"), (5, "city", "stays")])
+    made, _ = await erase(db, "user_id:canary")
+    assert made.receipts["profile"]["rows"]["import_lines"] == 2
+    async with db.transaction() as session:
+        open_ = await import_lines.opener(session)
+        assert open_(number, (await imports.lines(session, number, after=0) or (0, ""))[1]) == [[""], [""]]
+        assert open_(number, (await imports.lines(session, number, after=2) or (0, ""))[1]) == lines[2:]
+        assert [row.line for row in await imports.errors(session, number, after=0, limit=9)] == [5]
 
 
 async def test_later_events_of_him_are_dropped_and_counted(take: Take, db: Database) -> None:

@@ -10,13 +10,19 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from services.profile.actions import keys
+from services.profile.actions import erasures, keys, profiles
 from services.profile.actions.contacts import contacts as ask
+from services.profile.actions.events import absorb
 from services.profile.app import SERVICE
 from services.profile.rules import contacts, sealing
+from services.profile.schemas.erasures import NewErasure
+from services.profile.tables import profiles as profiles_table
+from services.profile.tables import suppressed
+from shared import lasting
 from shared.contracts import ContactsAsked, EventRecorded, Fact
-from shared.database import Database
+from shared.database import Database, is_outage
 from shared.jobs import JobRow
+from shared.lasting import OtherSecret
 from shared.settings import Settings
 from tests.harness.eventually import eventually
 from tests.harness.houses import Opening
@@ -139,9 +145,56 @@ async def test_a_data_key_is_rewrapped_under_a_new_secret(take: Take, db: Databa
     finally:
         await later.close()
         await alone.close()
-    with pytest.raises(KeyError):
+    with pytest.raises(OtherSecret, match="MARQUEE_PREVIOUS_SECRET") as raised:
         async with db.transaction() as session:
             await ask(session, question)
+    # Events that come meanwhile wait for the operator instead of becoming dead letters.
+    assert is_outage(raised.value)
+
+
+async def test_blind_indexes_and_suppression_outlive_a_secret(take: Take, db: Database) -> None:
+    await take(call("identify", user_id="u1", traits={"email": "bob@example.com"}))
+    await take(call("identify", user_id="u2", anonymous_id="a2", traits={"phone": "13812345678"}))
+    async with db.transaction() as session:
+        await erasures.request(session, NewErasure(ref="user_id:u2"), by="tool")
+    second = db.settings.model_copy(update={"secret": SecretStr("n" * 32), "previous_secret": db.settings.secret})
+    for settings in (second, second.model_copy(update={"previous_secret": None})):
+        later = Database("profile", settings)
+        try:
+            async with later.transaction() as session:
+                assert await profiles.found(session, "email:Bob@example.com") == 1
+                with pytest.raises(profiles.UnknownProfile):
+                    await profiles.found(session, "phone:13812345678")
+                await absorb(
+                    session, [call(user_id="u2"), call("identify", user_id="u9", traits={"phone": "13812345678"})]
+                )
+                with pytest.raises(profiles.UnknownProfile):
+                    await profiles.found(session, "user_id:u2")
+                assert await profiles.found(session, "user_id:u9")
+        finally:
+            await later.close()
+    third = Database("profile", second.model_copy(update={"secret": SecretStr("x" * 32), "previous_secret": None}))
+    try:
+        with pytest.raises(OtherSecret):
+            async with third.transaction() as session:
+                await profiles.found(session, "email:bob@example.com")
+    finally:
+        await third.close()
+
+
+async def test_an_installation_that_counted_before_goes_on_with_its_key(take: Take, db: Database) -> None:
+    key = db.settings.key("blind")
+    await take(call(user_id="u1"))
+    async with db.transaction() as session:
+        await session.execute(text("DELETE FROM lasting_keys"))
+    again = Database("profile", db.settings)
+    try:
+        async with again.transaction() as session:
+            assert await lasting.key(session, "blind", since=profiles_table) == key
+            fresh = await lasting.key(session, "suppression", since=suppressed)
+            assert fresh != db.settings.key("suppression")
+    finally:
+        await again.close()
 
 
 async def test_only_admins_read_what_viewers_wrote(open_house: Callable[..., Opening]) -> None:

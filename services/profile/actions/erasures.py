@@ -15,12 +15,12 @@ from prometheus_client import Counter
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import profiles
+from services.profile.actions import import_lines, profiles
 from services.profile.rules.events import Call
 from services.profile.schemas.erasures import Erasure, NewErasure
 from services.profile.store import erasures, links
-from services.profile.tables import metadata, redirects
-from shared import clock, erasure, pages, telemetry
+from services.profile.tables import metadata, redirects, suppressed
+from shared import clock, erasure, lasting, pages, telemetry
 from shared.bus import Unanswered
 from shared.contracts import (
     SERVICES,
@@ -30,7 +30,6 @@ from shared.contracts import (
     SweepAnswered,
     SweepAsked,
 )
-from shared.database import settings_of
 from shared.erasure import PROFILE, Keeps
 from shared.errors import NotFound
 from shared.house import House
@@ -53,7 +52,7 @@ class UnknownErasure(NotFound):
 
 async def _first(session: AsyncSession, ids: Sequence[int], origins: Sequence[str]) -> dict[str, int]:
     await links.forget(session, origins)
-    return {"import_lines": await erasures.forget_imports(session, erasure.words(origins))}
+    return {"import_lines": await import_lines.forget(session, origins)}
 
 
 KEEPS = Keeps(
@@ -87,7 +86,7 @@ async def request(session: AsyncSession, wanted: NewErasure, *, by: str) -> Eras
             "requested_at": now,
         },
     )
-    key = settings_of(session).key(PURPOSE)
+    key = await lasting.key(session, PURPOSE, since=suppressed)
     await erasures.suppress(session, [blind(key, origin) for origin in origins], number, now)
     rows = await erasure.forget(session, KEEPS, ids, origins)
     await erasures.change(session, number, receipts={"profile": {"rows": rows, "at": now.isoformat()}})
@@ -169,7 +168,7 @@ async def _carry_on(house: House, row: Row[Any]) -> None:
         verification = {"left": left, "standing": standing, "removed": swept, "at": now.isoformat()}
         values: dict[str, Any] = {"receipts": receipts, "verification": verification, "attempts": row.attempts + 1}
         if done:
-            key = house.settings.key(PURPOSE)
+            key = await lasting.key(session, PURPOSE, since=suppressed)
             blinds = [blind(key, origin) for origin in origins]
             values |= {"state": "finished", "finished_at": now, "origins": {"ids": ids, "blinds": blinds}}
         await erasures.change(session, row.id, **values)
@@ -179,7 +178,7 @@ async def admit(session: AsyncSession, batch: list[Call]) -> list[Call]:
     """The calls without those of erased viewers. Who uses the device of one loses that id, not his event."""
     if not await erasures.enter(session):
         return batch
-    key = settings_of(session).key(PURPOSE)
+    key = await lasting.key(session, PURPOSE, since=suppressed)
     blinds = {one: blind(key, one) for call in batch for one in call.claim.keys}
     gone = await erasures.suppressed_among(session, list(blinds.values()))
     if not gone:

@@ -32,7 +32,7 @@ async def absorb(session: AsyncSession, items: list[EventReceived], *, late: dat
     or a name (the reader then finds the culprit), Contended when others were faster five times. `late` is when they
     are taken in, where that is not on arrival.
     """
-    blind = links.blinder(session)
+    blind = await links.blinder(session)
     read = await erasures.admit(session, _once(event_rules.read(item, blind) for item in items))
     batch = await intake.admit(session, read)
     refused = quality.missing(read, batch)

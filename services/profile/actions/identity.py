@@ -90,7 +90,7 @@ async def split(session: AsyncSession, ref: str, wanted: SplitInput, *, by: str,
     """
     profile_id = await profiles.found(session, ref)
     held = set(await merges.lock(session, [profile_id]))
-    went = _named(session, wanted.origins, held)
+    went = await _named(session, wanted.origins, held)
     stayed = held - went
     if not stayed:
         raise NothingLeft(f"profile {profile_id} has no other id: there is nobody to tell apart", field="origins")
@@ -172,9 +172,9 @@ async def put_namespace(session: AsyncSession, name: str, wanted: NamespaceInput
     return await namespace(session, name)
 
 
-def _named(session: AsyncSession, asked: Iterable[str], held: set[str]) -> set[str]:
+async def _named(session: AsyncSession, asked: Iterable[str], held: set[str]) -> set[str]:
     """The origins that were asked for, contact ids by their index. Raises NotItsOrigin for one he does not have."""
-    blind = links.blinder(session)
+    blind = await links.blinder(session)
     found: set[str] = set()
     for place, one in enumerate(asked):
         origin = profiles.reference(one, blind)

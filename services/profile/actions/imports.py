@@ -14,22 +14,22 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import bulk, giving, profiles
+from services.profile.actions import bulk, giving, import_lines, profiles
 from services.profile.actions.giving import Gift
 from services.profile.outside import sheets
 from services.profile.outside.sheets import Opened, Unreadable
-from services.profile.rules import cells, sealing
+from services.profile.rules import cells
 from services.profile.rules import imports as rules
 from services.profile.schemas.imports import Import, ImportOrder, MappedColumn
 from services.profile.store import imports as store
 from shared import clock, jobs, pages
 from shared.contracts import ResolveAsked
-from shared.database import Database, settings_of
+from shared.database import Database
 from shared.errors import Conflict, Invalid, NotFound, Problem
 from shared.jobs import JobRow, Progress
 from shared.pages import Page, PageAsked
 
-KIND = "import"
+KIND = import_lines.KIND
 BYTES = 50 * 1024 * 1024
 LINES = 1_000_000
 COLUMNS = 200
@@ -149,8 +149,8 @@ async def _add(session: AsyncSession, import_id: int, piece: list[list[str]], be
     if piece:
         # One cell more than there are columns is enough to say that a line is too long.
         storable = [[cell.replace("\0", "\ufffd") for cell in line[: width + 1]] for line in piece]
-        sealed = sealing.seal(settings_of(session).key(KIND), f"{KIND}:{import_id}", "lines", storable)
-        await store.add_lines(session, import_id, before + 2, sealed)
+        seal = await import_lines.sealer(session)
+        await store.add_lines(session, import_id, before + 2, seal(import_id, storable))
     return before + len(piece)
 
 
@@ -167,7 +167,7 @@ async def _lines(session: AsyncSession, import_id: int, *, after: int) -> tuple[
     found = await store.lines(session, import_id, after=after)
     if found is None:
         return None
-    return found[0], sealing.unseal(settings_of(session).key(KIND), f"{KIND}:{import_id}", found[1])
+    return found[0], (await import_lines.opener(session))(import_id, found[1])
 
 
 async def page(session: AsyncSession, asked: PageAsked) -> Page[Import]:

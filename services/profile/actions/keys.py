@@ -10,18 +10,17 @@ import msgspec
 from prometheus_client import Counter
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.rules import blind, contacts, sealing
+from services.profile.rules import contacts, sealing
 from services.profile.rules.events import Call
 from services.profile.rules.operations import Operation
 from services.profile.schemas.keys import Rewrapping
 from services.profile.store import keys
 from services.profile.store.identities import Held
-from shared import clock, jobs
+from shared import clock, jobs, lasting
 from shared.database import settings_of
 from shared.jobs import JobRow, Progress
 
 PURPOSE = "contacts"
-BLIND = "blind"
 REWRAP = "rewrap"
 
 LOST = "•••"
@@ -35,11 +34,6 @@ Opener = Callable[[str], Any]
 def root(session: AsyncSession) -> bytes:
     """The installation's key, which wraps all data keys."""
     return settings_of(session).key(PURPOSE)
-
-
-def blind_index(session: AsyncSession, namespace: str, value: str) -> str | None:
-    """Blind index of a contact id; None when it is none."""
-    return blind.index(settings_of(session).key(BLIND), namespace, value)
 
 
 async def of(session: AsyncSession, origins: Iterable[str], *, make: bool = False) -> dict[str, bytes]:
@@ -56,6 +50,8 @@ async def of(session: AsyncSession, origins: Iterable[str], *, make: bool = Fals
         # Somebody else may have made some of them meanwhile: what is stored counts.
         held |= await keys.of(session, fresh)
     roots = _roots(session)
+    if others := {name for _, name in held.values()} - roots.keys():
+        raise lasting.OtherSecret(f"data keys are wrapped with {sorted(others)}: {lasting.OtherSecret.__doc__}")
     return {origin: sealing.unwrap(roots[name], origin, wrapped) for origin, (wrapped, name) in held.items()}
 
 

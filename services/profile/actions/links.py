@@ -18,8 +18,8 @@ from services.profile.store import links as store
 from services.profile.store import merges as moves
 from services.profile.store.links import Line
 from services.profile.store.merges import Move
-from shared import clock
-from shared.database import settings_of
+from services.profile.tables import profiles
+from shared import clock, lasting
 
 ATTEMPTS = 5
 DAY = timedelta(hours=24)
@@ -35,9 +35,9 @@ class Contended(Exception):
     outage = True
 
 
-def blinder(session: AsyncSession) -> Blind:
+async def blinder(session: AsyncSession) -> Blind:
     """The blind index of contact ids, with this installation's key."""
-    key = settings_of(session).key("blind")
+    key = await lasting.key(session, "blind", since=profiles)
     return lambda namespace, value: blind.index(key, namespace, value)
 
 

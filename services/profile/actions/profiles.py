@@ -44,7 +44,7 @@ class UnknownProfile(NotFound):
 
 async def resolve(session: AsyncSession, asked: ResolveAsked) -> ResolveAnswered:
     """The profiles of those refs that are known; who became part of another one is found as that."""
-    blind = links.blinder(session)
+    blind = await links.blinder(session)
     refs = {ref: reference(ref, blind) for ref in asked.refs}
     owners = await identities.owners(session, [origin for origin in refs.values() if isinstance(origin, str)])
     numbers = {one for one in refs.values() if isinstance(one, int)}

@@ -78,7 +78,7 @@ async def step(session: AsyncSession, job: JobRow) -> Progress:
     if not rows:
         return Progress(job.done, cursor=job.cursor, finished=True)
     present = await plan.current(session)
-    blind = links.blinder(session)
+    blind = await links.blinder(session)
     items = await _opened(session, rows)
     # What nobody can open any more belongs to somebody who was erased: it goes.
     gone = [row.id for row in rows if row.id not in items]

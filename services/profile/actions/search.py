@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import keys, profiles, registry
+from services.profile.actions import links, profiles, registry
 from services.profile.rules import blind
 from services.profile.rules import identities as identity_rules
 from services.profile.rules import search as rules
@@ -136,11 +136,8 @@ async def _known(session: AsyncSession, q: str) -> set[int]:
         return set()
     refs = [q, *(identity_rules.origin(namespace, q) for namespace in identity_rules.NAMESPACES)]
     found = set((await profiles.resolve(session, ResolveAsked(refs=refs))).profile_ids.values())
-    hidden = [
-        identity_rules.origin(one, f"{blind.MARK}{index}")
-        for one in CONTACTS
-        if (index := keys.blind_index(session, one, q)) is not None
-    ]
+    index = await links.blinder(session)
+    hidden = [identity_rules.origin(one, f"{blind.MARK}{index(one, q)}") for one in CONTACTS]
     return found | set((await identities.owners(session, hidden)).values())
 
 

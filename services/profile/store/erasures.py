@@ -15,17 +15,6 @@ from services.profile.tables.privacy import erasures, suppressed
 
 _GATE = "hashtextextended('profile.erasures', 0)"
 
-_IMPORTS = text(
-    """
-    WITH his AS (
-      DELETE FROM import_lines AS l WHERE EXISTS (
-        SELECT FROM unnest(:words) AS w WHERE position(w in l.lines::text) > 0
-      ) RETURNING 1
-    )
-    SELECT count(*) FROM his
-    """
-).bindparams(bindparam("words", type_=ARRAY(Text)))
-
 _COUNT_DROPPED = text(
     """
     UPDATE suppressed AS s SET dropped = s.dropped + n.dropped
@@ -79,11 +68,6 @@ async def lock_identities(session: AsyncSession, profile_id: int) -> list[str]:
 async def former_ids(session: AsyncSession, profile_id: int) -> list[int]:
     """Ids that became part of this profile."""
     return sorted(await session.scalars(select(redirects.c.profile_id).where(redirects.c.into_id == profile_id)))
-
-
-async def forget_imports(session: AsyncSession, words: Sequence[str]) -> int:
-    """Drop uploaded lines that hold one of these words."""
-    return int((await session.execute(_IMPORTS, {"words": list(words)})).scalar_one())
 
 
 async def add(session: AsyncSession, values: Mapping[str, Any]) -> int:

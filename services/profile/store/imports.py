@@ -54,6 +54,18 @@ async def lines(session: AsyncSession, import_id: int, *, after: int) -> tuple[i
     return None if row is None else (row.first, row.lines)
 
 
+async def waiting(session: AsyncSession) -> Sequence[Row[Any]]:
+    """Imports whose lines are here, locked: nobody takes them in meanwhile."""
+    here = select(import_lines.c.import_id).where(import_lines.c.import_id == imports.c.id).exists()
+    return (await session.execute(select(imports).where(here).order_by(imports.c.id).with_for_update())).all()
+
+
+async def replace_lines(session: AsyncSession, import_id: int, first: int, lines: str) -> None:
+    """Put these lines, sealed, in the place of others."""
+    its = update(import_lines).where(import_lines.c.import_id == import_id, import_lines.c.first == first)
+    await session.execute(its.values(lines=lines))
+
+
 async def drop_lines(session: AsyncSession, import_id: int) -> None:
     """Forget the lines of a file."""
     await session.execute(delete(import_lines).where(import_lines.c.import_id == import_id))
@@ -80,9 +92,10 @@ async def errors(session: AsyncSession, import_id: int, *, after: int, limit: in
     return (await session.execute(statement)).all()
 
 
-async def drop_errors(session: AsyncSession, import_id: int) -> None:
-    """Forget what was wrong."""
-    await session.execute(delete(import_errors).where(import_errors.c.import_id == import_id))
+async def drop_errors(session: AsyncSession, import_id: int, lines: Sequence[int] | None = None) -> None:
+    """Forget what was wrong, or only what was wrong with these lines."""
+    statement = delete(import_errors).where(import_errors.c.import_id == import_id)
+    await session.execute(statement if lines is None else statement.where(import_errors.c.line.in_(lines)))
 
 
 async def remove(session: AsyncSession, import_id: int) -> None:
