@@ -16,16 +16,16 @@ _NOTE = text(
 
 _TAKE = text(
     """
-    WITH some AS (SELECT DISTINCT profile_id FROM (SELECT profile_id FROM leaning LIMIT :many) AS first LIMIT :limit)
-    DELETE FROM leaning USING some WHERE leaning.profile_id = some.profile_id RETURNING leaning.profile_id
+    WITH noted AS (SELECT DISTINCT profile_id FROM (SELECT profile_id FROM leaning LIMIT :many) AS first LIMIT :limit)
+    DELETE FROM leaning USING noted WHERE leaning.profile_id = noted.profile_id RETURNING leaning.profile_id
     """
 )
 
 _NOTE_ALL = text(
     """
-    WITH some AS (SELECT profile_id FROM profiles WHERE profile_id > :after ORDER BY profile_id LIMIT :limit),
-    noted AS (INSERT INTO leaning (profile_id) SELECT profile_id FROM some)
-    SELECT count(*), coalesce(max(profile_id), :after) FROM some
+    WITH next AS (SELECT profile_id FROM profiles WHERE profile_id > :after ORDER BY profile_id LIMIT :limit),
+    added AS (INSERT INTO leaning (profile_id) SELECT profile_id FROM next)
+    SELECT count(*), coalesce(max(profile_id), :after) FROM next
     """
 )
 
