@@ -131,7 +131,7 @@ async def test_a_preview_that_takes_too_long_is_stopped(home: Running, monkeypat
         ({"key": "a", "name": "x\x00", "rule": RULE}, "name"),
         ({"key": "a", "name": "x", "rule": RULE, "rules": 1}, "rules"),
         ({"key": "a", "name": "x", "rule": {"all": [{"did": "x", "times": {"gte": "1"}}]}}, "rule.all[0].times.gte"),
-        ({"key": "a", "name": "x", "rule": {"all": [{"in_segment": "vip"}]}}, "rule.all[0]"),
+        ({"key": "a", "name": "x", "rule": {"all": [{"in_segments": "vip"}]}}, "rule.all[0]"),
         ({"key": "a", "name": "x", "rule": {"trait": "a", "eq": "\x00"}}, "rule.eq"),
     ],
 )

@@ -9,11 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter, ValidationError
 
-from services.segment.rules import book as books
-from services.segment.rules.book import Book, Definition
-from services.segment.rules.program import Parts
 from services.segment.schemas.rule import KINDS as RULE_KINDS
-from services.segment.schemas.rule import WholeRule, instant, plain, schema, seconds
+from services.segment.schemas.rule import WholeRule, instant, parse, plain, schema, seconds
 from shared.schemas import Input
 
 LEAF = {"trait": "age", "gte": 18}
@@ -188,7 +185,7 @@ def test_a_rule_of_absurd_depth_is_refused_and_not_walked() -> None:
 def test_a_good_rule_is_kept_as_it_was_written(rule: dict[str, Any]) -> None:
     parsed = TypeAdapter(WholeRule).validate_python(rule)
     assert plain(parsed) == rule
-    assert plain(books.parse(plain(parsed))) == rule
+    assert plain(parse(plain(parsed))) == rule
 
 
 def test_units() -> None:
@@ -213,7 +210,7 @@ def test_the_json_schema_and_the_door_agree_on_every_example() -> None:
     found = list(examples(schema()))
     assert {kind for one in found for kind in KINDS & one.keys()} == KINDS
     for one in found:
-        assert plain(books.parse(one)) == one
+        assert plain(parse(one)) == one
         judge.validate(one)
     for wrong in ({"trait": "age"}, {"trait": "age", "eq": 1, "ne": 2}, {"did": "x", "within": "3 days"}, {"mood": 1}):
         assert not judge.is_valid(wrong)
@@ -240,25 +237,3 @@ def test_the_json_schema_and_the_door_agree_on_every_example() -> None:
 def test_what_is_an_instant(text: str, where: str, utc: str | None) -> None:
     found = instant(text, where)
     assert (found.isoformat() if found else None) == utc
-
-
-def test_a_book_knows_what_can_touch_which_segment() -> None:
-    rules: list[dict[str, Any]] = [
-        {"all": [{"did": "liked"}, {"trait": "age", "gt": 1}]},
-        {"not": {"did": "liked", "within": "1d"}},
-        {"trait": "city", "eq": "x"},
-    ]
-    book = Book((Definition(n, f"s{n}", 1, books.parse(rule), None) for n, rule in enumerate(rules)), Parts())
-    assert book.by_event("liked") == {0, 1}
-    assert book.by_event("other") == frozenset()
-    assert book.by_trait("age") == {0}
-    assert book.by_trait("city") == {2}
-    behavioural, still = book.programs
-    assert behavioural.segments == {0, 1}
-    assert still.segments == {2}
-    assert "events" not in still.text
-
-
-def test_changed_traits_are_compared_as_json() -> None:
-    assert books.changed({"a": 1, "b": 2, "c": [1]}, {"a": True, "b": 2, "c": [1], "d": None}) == {"a"}
-    assert books.changed({"a": 1}, {}) == {"a"}
