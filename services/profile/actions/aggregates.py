@@ -47,8 +47,9 @@ async def count(session: AsyncSession, fresh: Sequence[Recorded]) -> None:
     ]
     if not happened:
         return
-    known = await _things(session, {item for _, _, _, item in happened if item is not None})
-    stored = await aggregates.read(session, {key for _, _, key, _ in happened})
+    concerned = {item for _, _, _, item in happened if item is not None}
+    stored, rows = await aggregates.read(session, {key for _, _, key, _ in happened}, concerned)
+    known = {item: Thing(kind, tuple(tags)) for item, (kind, tags) in rows.items()}
     sums: dict[aggregates.Key, Month] = {key: rules.read(data) for key, data in stored.items()}
     options = terms()
     for call, event, key, item in happened:
@@ -59,11 +60,6 @@ async def count(session: AsyncSession, fresh: Sequence[Recorded]) -> None:
         it = Happened(event, call.time, call.item.source, call.properties, call.item.context, thing)
         rules.add(mine, key[1], it, options)
     await aggregates.write(session, {key: rules.write(month) for key, month in sums.items()})
-
-
-async def _things(session: AsyncSession, ids: set[str]) -> dict[str, Thing]:
-    rows = await items.of(session, ids) if ids else {}
-    return {item: Thing(row.kind, tuple(row.tags)) for item, row in rows.items()}
 
 
 async def hear(session: AsyncSession, facts: list[ItemUpdated]) -> None:

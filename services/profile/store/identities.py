@@ -10,7 +10,9 @@ from sqlalchemy import ARRAY, BigInteger, Text, bindparam, func, select, text, u
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.tables import identities, profiles
+from shared import together
 from shared.tables import TIME
+from shared.together import Write
 
 
 class Held(NamedTuple):
@@ -54,18 +56,17 @@ _LINK = text(
     bindparam("seen", type_=ARRAY(TIME)),
 )
 
-_COUNT = text(
+_COUNT = Write(
     """
     UPDATE identities AS i SET events = i.events + d.events,
       first_seen = least(i.first_seen, d.first), last_seen = greatest(i.last_seen, d.last)
     FROM unnest(:origins, :events, :first, :last) AS d (origin, events, first, last)
     WHERE i.origin = d.origin
-    """
-).bindparams(
-    bindparam("origins", type_=ARRAY(Text)),
-    bindparam("events", type_=ARRAY(BigInteger)),
-    bindparam("first", type_=ARRAY(TIME)),
-    bindparam("last", type_=ARRAY(TIME)),
+    """,
+    origins=ARRAY(Text),
+    events=ARRAY(BigInteger),
+    first=ARRAY(TIME),
+    last=ARRAY(TIME),
 )
 
 _SAY = text(
@@ -138,7 +139,8 @@ async def lock_profiles(session: AsyncSession, profile_ids: Iterable[int]) -> No
 
 async def count(session: AsyncSession, seen: Sequence[Seen]) -> None:
     """Move the counters of these origins."""
-    await session.execute(
+    await together.write(
+        session,
         _COUNT,
         {
             "origins": [one.origin for one in seen],

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, Text, bindparam, func, select, text
+from sqlalchemy import ARRAY, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.tables import items
 from shared.tables import TIME
 
 # Tags travel as JSON: Postgres has no arrays of lists of different lengths.
@@ -40,10 +38,3 @@ async def keep(session: AsyncSession, told: Mapping[str, tuple[str, list[str]]],
         "at": at,
     }
     await session.execute(_KEEP, values)
-
-
-async def of(session: AsyncSession, ids: Iterable[str]) -> dict[str, Any]:
-    """Rows (item_id, kind, tags) of those of these items that are known."""
-    among = items.c.item_id == func.any(bindparam(None, sorted(ids), type_=ARRAY(Text)))
-    rows = await session.execute(select(items.c.item_id, items.c.kind, items.c.tags).where(among))
-    return {row.item_id: row for row in rows}

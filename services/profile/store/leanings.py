@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import ARRAY, BigInteger, bindparam, text
+from sqlalchemy import ARRAY, BigInteger, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-_NOTE = text(
+from shared import together
+from shared.together import Write
+
+_NOTE = Write(
     """
     INSERT INTO leaning (profile_id) SELECT unnest(:ids)
     WHERE EXISTS (SELECT FROM tags WHERE kind = 'interest' AND state <> 'deleted')
-    """
-).bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
+    """,
+    ids=ARRAY(BigInteger),
+)
 
 _TAKE = text(
     """
@@ -34,7 +38,7 @@ async def note(session: AsyncSession, profile_ids: Iterable[int]) -> None:
     """Have these viewers worked out, if there are tags by interests."""
     ids = sorted(profile_ids)
     if ids:
-        await session.execute(_NOTE, {"ids": ids})
+        await together.write(session, _NOTE, {"ids": ids})
 
 
 async def note_all(session: AsyncSession, *, after: int, limit: int) -> tuple[int, int]:

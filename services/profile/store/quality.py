@@ -6,23 +6,26 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Date, Row, Text, bindparam, delete, func, select, text
+from sqlalchemy import ARRAY, BigInteger, Date, Row, Text, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.tables import activity, quality_counts, quality_snapshots, search
+from shared import together
 from shared.tables import TIME
+from shared.together import Write
 
 COUNTERS = ("received", "refused", "recorded", "late", "bots", "expected", "filled", "valid")
 
 _COLUMNS = ("day", "source", "event", *COUNTERS, "last")
 _TYPES: dict[str, Any] = {"day": Date, "source": Text, "event": Text, "last": TIME}
 
-_NOTE = text(
+_NOTE = Write(
     f"""
     INSERT INTO quality_notes ({", ".join(_COLUMNS)}) SELECT * FROM unnest({", ".join(f":{name}" for name in _COLUMNS)})
-    """  # noqa: S608 - built of the names of our own columns
-).bindparams(*(bindparam(name, type_=ARRAY(_TYPES.get(name, BigInteger))) for name in _COLUMNS))
+    """,  # noqa: S608 - built of the names of our own columns
+    **{name: ARRAY(_TYPES.get(name, BigInteger)) for name in _COLUMNS},
+)
 
 _FOLD = text(
     f"""
@@ -39,7 +42,7 @@ _FOLD = text(
 async def note(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     """Keep what a batch adds to the counters."""
     if rows:
-        await session.execute(_NOTE, {name: [row[name] for row in rows] for name in _COLUMNS})
+        await together.write(session, _NOTE, {name: [row[name] for row in rows] for name in _COLUMNS})
 
 
 async def fold(session: AsyncSession) -> None:

@@ -10,7 +10,9 @@ from sqlalchemy import ARRAY, BigInteger, Double, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.schemas.search import NAME, Condition, Sort, Value
+from shared import together
 from shared.tables import TIME
+from shared.together import Write
 
 Place = tuple[Any, int]
 """Where a page begins: after this value and this profile."""
@@ -46,9 +48,11 @@ class Windowed(NamedTuple):
     end: bool
 
 
-_TOUCH = text(
-    "INSERT INTO touched (profile_id, whole) SELECT * FROM unnest(:profile_ids, :whole) AS t (profile_id, whole)"
-).bindparams(bindparam("profile_ids", type_=ARRAY(BigInteger)), bindparam("whole", type_=ARRAY(BigInteger)))
+_TOUCH = Write(
+    "INSERT INTO touched (profile_id, whole) SELECT * FROM unnest(:profile_ids, :whole) AS t (profile_id, whole)",
+    profile_ids=ARRAY(BigInteger),
+    whole=ARRAY(BigInteger),
+)
 
 _TAKE = text(
     """
@@ -113,9 +117,8 @@ _CUSTOM = text("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)"
 async def touch(session: AsyncSession, profile_ids: Mapping[int, bool]) -> None:
     """Have these viewers' rows worked out again by the clock; True: all of it, not only the counters."""
     if profile_ids:
-        await session.execute(
-            _TOUCH, {"profile_ids": list(profile_ids), "whole": [int(whole) for whole in profile_ids.values()]}
-        )
+        values = {"profile_ids": list(profile_ids), "whole": [int(whole) for whole in profile_ids.values()]}
+        await together.write(session, _TOUCH, values)
 
 
 async def take(session: AsyncSession, *, limit: int) -> dict[int, bool]:

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, Row, Text, bindparam, func, select, text
+from sqlalchemy import ARRAY, Row, Text, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.tables import touches
+from shared import together
 from shared.tables import TIME
+from shared.together import Write
 
 
 class Line(NamedTuple):
@@ -24,7 +26,7 @@ class Line(NamedTuple):
 
 
 # Where two touches have the same instant their text decides, so that the order of arrival does not.
-_MOVE = text(
+_MOVE = Write(
     """
     INSERT INTO touches AS t (origin, first_at, first, last_at, last)
     SELECT origin, first_at, first::jsonb, last_at, last::jsonb
@@ -37,16 +39,16 @@ _MOVE = text(
       last_at = greatest(t.last_at, excluded.last_at),
       last = CASE WHEN (excluded.last_at, excluded.last::text) > (t.last_at, t.last::text)
              THEN excluded.last ELSE t.last END
-    """
-).bindparams(
-    *(bindparam(name, type_=ARRAY(TIME if name in ("first_at", "last_at") else Text)) for name in Line._fields)
+    """,
+    **{name: ARRAY(TIME if name in ("first_at", "last_at") else Text) for name in Line._fields},
 )
 
 
 async def move(session: AsyncSession, lines: Sequence[Line]) -> None:
     """Take in these touches, one line for each origin."""
     columns = zip(*lines, strict=True)
-    await session.execute(_MOVE, {name: list(column) for name, column in zip(Line._fields, columns, strict=True)})
+    values = {name: list(column) for name, column in zip(Line._fields, columns, strict=True)}
+    await together.write(session, _MOVE, values)
 
 
 async def of(session: AsyncSession, origins: Iterable[str]) -> Sequence[Row[Any]]:
