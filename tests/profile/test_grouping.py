@@ -70,7 +70,7 @@ def one_by_one(claims: Sequence[tuple[int, Claimed]]) -> tuple[dict[str, int], d
     group: dict[str, int] = {}
     has_user: set[int] = set()
     owner: dict[str, str] = {}
-    for number, (user, visitor, alias) in claims:
+    for number, (user, visitor, _alias) in claims:
         if str(number) in owner:
             continue
         if user is None:
@@ -86,8 +86,8 @@ def one_by_one(claims: Sequence[tuple[int, Claimed]]) -> tuple[dict[str, int], d
             has_user.add(mine)
         if visitor is not None:
             other = group.setdefault(visitor, mine)
-            if alias and other != mine and other not in has_user:
-                # An alias says that the visitor is this user: whoever he was before is the user too.
+            if user is not None and other != mine and other not in has_user:
+                # Who names a user and a visitor says they are one: whoever the visitor was before is the user too.
                 for key in [key for key, its in group.items() if its == other]:
                     group[key] = mine
         owner[str(number)] = str(user or visitor)

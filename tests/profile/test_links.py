@@ -10,7 +10,7 @@ from sqlalchemy import event, select
 
 from services.profile.actions import links as resolving
 from services.profile.rules import links, namespaces
-from services.profile.rules.events import read
+from services.profile.rules.events import Malformed, claim, read
 from services.profile.rules.identities import Claim
 from services.profile.rules.links import Group
 from services.profile.rules.namespaces import Namespace
@@ -68,8 +68,10 @@ def test_a_visitor_signs_in_and_another_user_of_his_device_is_somebody_else() ->
 
 def test_only_who_says_so_makes_one_of_two() -> None:
     groups = {1: {"user_id:1"}, 2: {"anonymous_id:2", "device_id:2"}}
-    seen = resolve([Claim("user_id:1", ("anonymous_id:2",))], groups)
+    seen = resolve([Claim("user_id:1", ("device_id:2",))], {1: {"user_id:1"}, 2: {"device_id:2"}})
     assert (seen.merges, seen.links, seen.owners) == ([], {}, [1])
+    both = resolve([Claim(None, ("anonymous_id:1", "anonymous_id:2"))], groups | {1: {"anonymous_id:1"}})
+    assert both.merges == []
     said = resolve([Claim("user_id:1", ("anonymous_id:2",), True), Claim(None, ("device_id:2",))], groups)
     (merge,) = said.merges
     assert (merge.gone, merge.into, merge.origins) == (2, 1, ("anonymous_id:2", "device_id:2"))
@@ -145,6 +147,54 @@ def test_ids_of_a_call() -> None:
         f"email:~{blind('email', 'x@y.zz')}",
     ]
     assert namespaces.further(item, None) == found[:3]
+
+
+def test_a_user_and_a_visitor_in_one_call_are_one_whichever_was_known_first() -> None:
+    call = Claim("user_id:1", ("anonymous_id:2", "device_id:3"))
+    for known in (
+        {},
+        {1: {"user_id:1"}},
+        {2: {"anonymous_id:2"}},
+        {1: {"user_id:1"}, 2: {"anonymous_id:2"}},
+        {1: {"user_id:1"}, 2: {"anonymous_id:2", "device_id:3"}},
+    ):
+        plan = resolve([call], {number: set(one) for number, one in known.items()})
+        (home,) = set(plan.owners)
+        merged = {origin for one in plan.merges for origin in one.origins}
+        theirs = merged | set(plan.linked) | known.get(home, set())
+        assert {"user_id:1", "anonymous_id:2", "device_id:3"} <= theirs, known
+    # A visitor id that is another user's stays his.
+    other = resolve([call], {1: {"user_id:1"}, 2: {"anonymous_id:2", "user_id:2"}})
+    assert (other.merges, [one.reason for one in other.links.values()]) == ([], ["shared_device", None])
+
+
+def test_an_alias_finds_its_former_id_among_users_and_visitors() -> None:
+    said = Claim("user_id:1", ("anonymous_id:old", "device_id:d"), True, "user_id:old")
+    cases: list[tuple[dict[str, int], list[Claim], str]] = [
+        ({}, [], "anonymous_id:old"),
+        ({"anonymous_id:old": 4}, [], "anonymous_id:old"),
+        ({"user_id:old": 4}, [], "user_id:old"),
+        ({"user_id:old": 4, "anonymous_id:old": 5}, [], "anonymous_id:old"),
+        ({}, [Claim("user_id:old", ())], "user_id:old"),
+    ]
+    for known, before, expected in cases:
+        assert links.chosen([*before, said], known)[-1] == Claim("user_id:1", (expected, "device_id:d"), True)
+
+
+JUNK = ["null", " NULL ", "undefined", "Anonymous", "unknown", "none", "NaN", "-1", "0000-0000", "00:00:00:00:00:00"]
+
+
+@pytest.mark.parametrize("value", JUNK)
+def test_what_programs_write_without_an_id_is_nobodys(value: str) -> None:
+    assert namespaces.is_nobodys({}, "device_id", value)
+    assert namespaces.is_nobodys({}, "user_id", value)
+    assert not namespaces.is_nobodys({"device_id": frozenset({"x"})}, "device_id", value)
+    assert namespaces.is_nobodys({"device_id": frozenset({"x"})}, "device_id", "X")
+    assert namespaces.is_nobodys({}, "anonymous_id", "0") is not namespaces.is_nobodys({}, "user_id", "0")
+    one = claim(call(user_id="u1", anonymous_id=value, context={"device": {"id": value}}))
+    assert one.keys == ("user_id:u1",)
+    with pytest.raises(Malformed, match="nobody's id"):
+        claim(call(user_id=value))
 
 
 async def test_an_identify_joins_what_the_phone_and_the_shop_know(take: Take, db: Database) -> None:

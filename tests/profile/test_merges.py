@@ -34,7 +34,7 @@ PRIORITY = {"user_id": 100, "shop_id": 70, "anonymous_id": 20, "device_id": 10}
 
 
 class Said(NamedTuple):
-    """One call by its ids; `joins`: an identify that says they are one viewer. Its time is anything."""
+    """One call by its ids; `joins`: an identify that says all of them are one viewer. Its time is anything."""
 
     user: str | None
     visitor: str | None
@@ -154,7 +154,8 @@ class Naive:
                 if not refused:
                     self.home[other] = mine
             elif its != mine:
-                self.meet(first, other, joins=said.joins)
+                joins = said.joins or (said.user is not None and other.startswith("anonymous_id:"))
+                self.meet(first, other, joins=joins)
         self.told.setdefault(first, []).append((said.time, number))
 
     def meet(self, first: str, other: str, *, joins: bool) -> None:

@@ -220,6 +220,13 @@ async def test_weights_are_told_with_the_tags_and_when_they_change(running: Runn
     assert facts == [last]
 
 
+async def test_a_tag_is_given_other_words_and_stays_what_it_was(running: Running) -> None:
+    made = await make(running, "vip", weight=0.5)
+    other = await ask(running, "PUT", "/v1/tags/vip", {"name": "贵宾", "weight": 0.75, "expires_after": "4w"})
+    changed = {"name": "贵宾", "weight": 0.75, "expires_after": "4w", "updated_at": other["updated_at"]}
+    assert other == made | changed
+
+
 async def _facts(running: Running, number: int) -> list[ProfileUpdated]:
     found = await running.told(ProfileUpdated)
     assert len(found) >= number

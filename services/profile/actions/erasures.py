@@ -191,8 +191,8 @@ async def admit(session: AsyncSession, batch: list[Call]) -> list[Call]:
         erased = blinds[claim.origin] in gone
         if erased:
             dropped[blinds[claim.origin]] = dropped.get(blinds[claim.origin], 0) + 1
-        elif len(others) < len(claim.others):
-            kept.append(call._replace(claim=claim._replace(others=others)))
+        elif len(others) < len(claim.others) or blinds.get(claim.also or "") in gone:
+            kept.append(call._replace(claim=claim._replace(others=others, also=None)))
         else:
             kept.append(call)
     if dropped:

@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import erasures, intake, keys, links, quality, registry
+from services.profile.actions import erasures, intake, keys, links, plan, quality, registry
 from services.profile.actions.stages import STAGES, Recorded
 from services.profile.actions.telling import NONE, told
 from services.profile.rules import events as event_rules
@@ -18,7 +18,7 @@ from services.profile.rules import traits as trait_rules
 from services.profile.rules.events import Call
 from services.profile.store import events, identities, tags
 from services.profile.store.identities import Seen
-from shared import clock, together
+from shared import clock
 from shared.contracts import EventReceived, IdentityLinked
 from shared.outbox import tell
 
@@ -33,27 +33,27 @@ async def absorb(session: AsyncSession, items: list[EventReceived], *, late: dat
     are taken in, where that is not on arrival.
     """
     blind = await links.blinder(session)
-    read = await erasures.admit(session, _once(event_rules.read(item, blind) for item in items))
+    blocked = await plan.blocked(session)
+    read = await erasures.admit(session, _once(event_rules.read(item, blind, blocked) for item in items))
     batch = await intake.admit(session, read)
     refused = quality.missing(read, batch)
     months = await events.open_months(session, {events.month(call.time) for call in batch})
     if repeated := await events.elsewhere(session, ((call.message_id, call.time) for call in batch), months):
         batch = [call for call in batch if call.message_id not in repeated]
-    batch, plan = await links.settle(session, batch)
+    batch, settled = await links.settle(session, batch)
     batch = await keys.seal_calls(session, batch)
-    repeats = await events.record(session, [_line(call, owner) for call, owner in zip(batch, plan.owners, strict=True)])
-    pairs = enumerate(zip(batch, plan.owners, strict=True))
-    fresh = [Recorded(call, owner) for n, (call, owner) in pairs if n not in repeats]
-    async with together.gathered(session):
-        if fresh:
-            await identities.count(session, _seen(call for call, _ in fresh))
-        for origin, profile_id in plan.known_by.items():
-            namespace, value = identity_rules.parts(origin)
-            tell(session, IdentityLinked(profile_id=profile_id, namespace=namespace, value=value))
-        await _update(session, fresh, plan.untold)
-        for stage in STAGES if fresh else ():
-            await stage(session, fresh)
-        await quality.note(session, items, refused, [call for call, _ in fresh])
+    pairs = list(zip(batch, settled.owners, strict=True))
+    repeats = await events.record(session, [_line(call, owner) for call, owner in pairs])
+    fresh = [Recorded(call, owner) for n, (call, owner) in enumerate(pairs) if n not in repeats]
+    if fresh:
+        await identities.count(session, _seen(call for call, _ in fresh))
+    for origin, profile_id in settled.known_by.items():
+        namespace, value = identity_rules.parts(origin)
+        tell(session, IdentityLinked(profile_id=profile_id, namespace=namespace, value=value))
+    await _update(session, fresh, settled.untold)
+    for stage in STAGES if fresh else ():
+        await stage(session, fresh)
+    await quality.note(session, items, refused, [call for call, _ in fresh])
     for call, owner in fresh:
         if call.event is not None:
             tell(session, event_rules.recorded(call, call.event, owner, late=late))

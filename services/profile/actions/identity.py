@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import links, merges, profiles
+from services.profile.actions import links, merges, plan, profiles
 from services.profile.rules import explanations
 from services.profile.rules import namespaces as spaces
 from services.profile.rules.identities import parts
@@ -25,11 +25,12 @@ from services.profile.schemas.links import (
     NamespaceOutput,
     SplitInput,
 )
-from services.profile.store import identities
+from services.profile.store import event_types, identities
 from services.profile.store import links as link_store
 from services.profile.store import merges as store
 from services.profile.store.merges import Move
 from shared import clock
+from shared.database import after_commit
 from shared.errors import Conflict, Invalid, NotFound
 
 MOST = 1000
@@ -169,6 +170,8 @@ async def put_namespace(session: AsyncSession, name: str, wanted: NamespaceInput
     if not spaces.NAME.fullmatch(name):
         raise Invalid("a namespace is a word of a-z, 0-9 and _ that begins with a letter, at most 40", field="name")
     await link_store.put_space(session, name, wanted.model_dump(), clock.now())
+    await event_types.raise_version(session)
+    after_commit(session, lambda: plan.drop(session))
     return await namespace(session, name)
 
 
@@ -266,5 +269,6 @@ def _space(row: Any) -> NamespaceOutput:
         merges_per_day=row.merges_per_day,
         shared=row.shared,
         contact=row.contact,
+        blocked=row.blocked,
         updated_at=row.updated_at,
     )

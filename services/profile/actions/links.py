@@ -50,6 +50,7 @@ async def settle(session: AsyncSession, batch: list[Call]) -> tuple[list[Call], 
     """
     for _ in range(ATTEMPTS):
         known = await identities.lock(session, sorted({key for call in batch for key in call.claim.keys}))
+        batch = _chosen(batch, known)
         undecided = [call for call in batch if not rules.plain(call.claim, known)]
         if not undecided:
             return batch, Plan(owners=[known[call.claim.origin] for call in batch])
@@ -62,6 +63,13 @@ async def settle(session: AsyncSession, batch: list[Call]) -> tuple[list[Call], 
         except _Overtaken:
             continue
     raise Contended(f"identities of {len(batch)} events")
+
+
+def _chosen(batch: list[Call], known: Mapping[str, int]) -> list[Call]:
+    if all(call.claim.also is None for call in batch):
+        return batch
+    claims = rules.chosen((call.claim for call in batch), known)
+    return [call._replace(claim=claim) for call, claim in zip(batch, claims, strict=True)]
 
 
 async def _link(session: AsyncSession, batch: Sequence[Call], known: Mapping[str, int]) -> Plan:

@@ -10,9 +10,12 @@ from weakref import WeakKeyDictionary
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.rules import event_types as rules
+from services.profile.rules import namespaces
 from services.profile.rules.bots import Paces
 from services.profile.rules.event_types import Plan, Wanted
+from services.profile.rules.namespaces import Blocked
 from services.profile.store import event_types as store
+from services.profile.store import links
 from shared.house import House
 
 TRUSTED = 5.0
@@ -22,6 +25,7 @@ TRUSTED = 5.0
 @dataclass
 class _Held:
     plan: Plan
+    blocked: Blocked
     read_at: float
 
 
@@ -32,20 +36,30 @@ _paces: WeakKeyDictionary[Any, Paces] = WeakKeyDictionary()
 
 async def current(session: AsyncSession) -> Plan:
     """The plan, at most `TRUSTED` seconds old."""
+    return (await _present(session)).plan
+
+
+async def blocked(session: AsyncSession) -> Blocked:
+    """Values that are nobody's id, as operators said; a change of them is a change of the plan."""
+    return (await _present(session)).blocked
+
+
+async def _present(session: AsyncSession) -> _Held:
     database = session.get_bind().engine
     held = _plans.get(database)
     now = time.monotonic()
     if held is not None and now - held.read_at < TRUSTED:
-        return held.plan
+        return held
     version = await store.version(session)
     if held is None or held.plan.version != version:
         wanted = [
             Wanted(row.name, row.mode, row.description, row.schema, own=True) for row in await store.changed(session)
         ]
-        held = _Held(rules.compiled(version, wanted), now)
+        spaces = await links.spaces(session)
+        held = _Held(rules.compiled(version, wanted), namespaces.blocked(spaces.values()), now)
     held.read_at = now
     _plans[database] = held
-    return held.plan
+    return held
 
 
 def paces(session: AsyncSession) -> Paces:

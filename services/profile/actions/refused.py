@@ -78,14 +78,14 @@ async def step(session: AsyncSession, job: JobRow) -> Progress:
     if not rows:
         return Progress(job.done, cursor=job.cursor, finished=True)
     present = await plan.current(session)
-    blind = await links.blinder(session)
+    blind, blocked = await links.blinder(session), await plan.blocked(session)
     items = await _opened(session, rows)
     # What nobody can open any more belongs to somebody who was erased: it goes.
     gone = [row.id for row in rows if row.id not in items]
     mended: list[EventReceived] = []
     still: list[tuple[event_rules.Call, Violation]] = []
     for row_id, item in items.items():
-        call = event_rules.read(item, blind)
+        call = event_rules.read(item, blind, blocked)
         found = intake.judge(present, call)
         if found is None:
             mended.append(item)

@@ -82,6 +82,9 @@ async def define(session: AsyncSession, key: str, wanted: TagInput) -> TagOutput
     }
     if before is None:
         values |= {"state": TRIAL, "filling": None if segment is None else "0"}
+    else:
+        # They stay; an insert that turns out to be an update must name them all the same.
+        values |= {"state": before.state, "filling": before.filling}
     row = await store.define(session, key, clock.now(), values)
     if row.interest is not None and (before is None or before.interest != row.interest):
         await jobs.begin(session, ANEW, "all", {})

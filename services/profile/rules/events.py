@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from services.profile.rules import consents, contacts, namespaces
 from services.profile.rules.identities import ANONYMOUS, USER, Claim, origin
-from services.profile.rules.namespaces import Blind
+from services.profile.rules.namespaces import Blind, Blocked
 from services.profile.rules.operations import Operation
 from shared.contracts import EventReceived, EventRecorded
 
@@ -34,28 +35,38 @@ class Call(NamedTuple):
     item: EventReceived
 
 
-def read(item: EventReceived, blind: Blind | None = None) -> Call:
-    """The meaning of a call; without `blind` contact data is not taken for an id. Raises Malformed when it has none."""
-    return Call(
-        item.message_id, item.time.astimezone(UTC), claim(item, blind), name(item), properties(item), traits(item), item
-    )
+def read(item: EventReceived, blind: Blind | None = None, blocked: Blocked = MappingProxyType({})) -> Call:
+    """The meaning of a call; without `blind` contact data is not taken for an id. Raises Malformed when it has none.
 
-
-def claim(item: EventReceived, blind: Blind | None = None) -> Claim:
-    """The identities a call speaks of. `alias` says that its `previous_id`, an anonymous id, is this user.
-
-    Raises Malformed when there is none.
+    `blocked`: what is nobody's id where operators said so; see `namespaces.is_nobodys`.
     """
-    user = origin(USER, item.user_id) if item.user_id else None
-    others = [origin(ANONYMOUS, item.anonymous_id)] if item.anonymous_id else []
+    whose = claim(item, blind, blocked)
+    return Call(item.message_id, item.time.astimezone(UTC), whose, name(item), properties(item), traits(item), item)
+
+
+def claim(item: EventReceived, blind: Blind | None = None, blocked: Blocked = MappingProxyType({})) -> Claim:
+    """The identities a call speaks of. `alias` says that its `previous_id`, a visitor's or a user's, is this user.
+
+    Raises Malformed when there is none, or none that can be anybody's.
+    """
+
+    def whose(namespace: str, value: str | None) -> str | None:
+        return origin(namespace, value) if value and not namespaces.is_nobodys(blocked, namespace, value) else None
+
+    user, visitor = whose(USER, item.user_id), whose(ANONYMOUS, item.anonymous_id)
+    others = [visitor] if visitor else []
+    also = None
     if item.type == "alias":
-        if user is None or not item.previous_id:
-            raise Malformed("an alias needs previous_id and user_id")
-        others.insert(0, origin(ANONYMOUS, item.previous_id))
-    others += namespaces.further(item, blind)
+        former, also = whose(ANONYMOUS, item.previous_id), whose(USER, item.previous_id)
+        if user is None or former is None:
+            raise Malformed("an alias needs a previous_id and a user_id that can be somebody's")
+        others.insert(0, former)
+    others += namespaces.further(item, blind, blocked)
     if user is None and not others:
+        if item.user_id or item.anonymous_id:
+            raise Malformed(f"{item.user_id or item.anonymous_id!r} is nobody's id, and there is no other")
         raise Malformed("neither user_id nor anonymous_id, nor any other id")
-    return Claim(user, tuple(others), item.type in ("identify", "alias"))
+    return Claim(user, tuple(others), item.type in ("identify", "alias"), also)
 
 
 def name(item: EventReceived) -> str | None:

@@ -17,11 +17,13 @@ class Claim(NamedTuple):
     """What one event says about its viewer: origins `namespace:value`. Without a user there is at least one other.
 
     `joins`: it says that all of them are one viewer (identify, alias), not just that they were seen together.
+    `also` is what the first of the others may be instead: an alias names a former id, not which kind of id that was.
     """
 
     user: str | None
     others: tuple[str, ...]
     joins: bool = False
+    also: str | None = None
 
     @property
     def origin(self) -> str:
@@ -31,7 +33,8 @@ class Claim(NamedTuple):
     @property
     def keys(self) -> tuple[str, ...]:
         """Every identity it names."""
-        return self.others if self.user is None else (self.user, *self.others)
+        others = self.others if self.also is None else (*self.others, self.also)
+        return others if self.user is None else (self.user, *others)
 
 
 def origin(namespace: str, value: str) -> str:

@@ -99,6 +99,24 @@ def plain(claim: Claim, known: Mapping[str, int]) -> bool:
     return owner is not None and all(known.get(other) == owner for other in claim.others)
 
 
+def chosen(claims: Iterable[Claim], known: Mapping[str, int]) -> list[Claim]:
+    """The claims, each with the kind of its former id settled: a user's where that is known, else a visitor's."""
+    named: set[str] = set()
+    found = []
+    for claim in claims:
+        if claim.also is not None:
+            first, *others = claim.others
+            is_user = not _is_known(first, known, named) and _is_known(claim.also, known, named)
+            claim = claim._replace(others=(claim.also if is_user else first, *others), also=None)
+        named.update(claim.keys)
+        found.append(claim)
+    return found
+
+
+def _is_known(one: str, known: Mapping[str, int], named: set[str]) -> bool:
+    return one in known or one in named
+
+
 def met(claims: Iterable[Claim], known: Mapping[str, int]) -> set[int]:
     """Known profiles that calls with something to decide meet."""
     return {known[key] for claim in claims if not plain(claim, known) for key in claim.keys if key in known}
@@ -109,7 +127,8 @@ def resolve(claims: Sequence[Claim], known: Mapping[str, int], groups: Mapping[i
 
     The first id of a call (the user's, if it has one) says whose it is. If nobody knows it, it joins the first known
     other id that may have it, else a new profile. Unknown other ids join it. Two known ids of different profiles make
-    one of them if the call says so (identify, alias) and nothing speaks against it.
+    one of them if nothing speaks against it and the call says so: an identify, an alias, and any call that names a user
+    and a visitor id, as Segment takes it. So it does not matter which of the two was heard of first.
     """
     return _Graph(known, groups, spaces).run(claims)
 
@@ -195,7 +214,7 @@ class _Graph:
         left, right = self.groups[mine], self.groups[its]
         reason = refusal(self.spaces, left, right, other)
         into = survivor(mine, its, self.groups, self.spaces)
-        if reason is None and not claim.joins:
+        if reason is None and not (claim.joins or (claim.user is not None and parts(other)[0] == ANONYMOUS)):
             return
         if reason is None and self.groups[into].merges >= namespaces.of(self.spaces, other).merges_per_day:
             reason = LIMIT

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from shared.schemas import Input, Output
 
@@ -113,6 +113,12 @@ class NamespaceInput(Input):
     most: int = Field(ge=1, le=500, description="Ids of this kind one viewer may have; 1 means they tell people apart")
     merges_per_day: int = Field(ge=0, le=10_000, description="Merges through such ids into one profile in 24 hours")
     shared: bool = Field(False, description="Several people may use it: it never draws a stranger in")
+    blocked: list[Annotated[str, StringConstraints(max_length=512)]] | None = Field(
+        None,
+        max_length=1000,
+        description="Values that are nobody's id, in whatever case: they are left out of calls. If absent, the common "
+        "ones: null, undefined, anonymous, unknown, nan and the like, 0 (but for user_id) and all zeros",
+    )
 
 
 class NamespaceOutput(Output):
@@ -123,5 +129,6 @@ class NamespaceOutput(Output):
     most: int
     merges_per_day: int
     shared: bool
+    blocked: list[str] | None = Field(description="Values that are nobody's id; null: the common ones")
     contact: bool = Field(description="Contact data: only a blind index of its values is kept as an id")
     updated_at: datetime | None = Field(description="null: as it was delivered")
