@@ -49,6 +49,7 @@ class Memory:
         self.keyring = Keyring()
         self.buckets = Buckets(settings.rate)
         self.link_key = settings.key(links.PURPOSE)
+        self.link_key_before = settings.previous_key(links.PURPOSE)
         self.services = proxy.client()
         self.urls = settings.urls()
         self.documents = Documents(self.services, self.urls)

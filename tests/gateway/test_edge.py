@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway.memory import Memory
 from gateway.rules import links
 from shared import tokens
 from shared.contracts import (
@@ -167,6 +168,16 @@ async def test_an_impression_and_a_click_are_recorded(gateway: Gateway) -> None:
     }
     assert events[0].properties == {"placement": "top", "creative": "red", "decision_id": "d1"}
     assert events[1].message_id == events[2].message_id != events[0].message_id
+
+
+async def test_a_link_outlives_a_change_of_the_secret(gateway: Gateway) -> None:
+    memory: Memory = gateway.house.memory
+    told = {"k": "banner", "d": "d", "p": "p", "c": "c", "u": "u", "to": "https://shop.test/"}
+    older = tokens.sign(b"k" * 32, told)
+    assert (await gateway.stranger.get(f"/t/c/{older}")).status_code == 404
+    memory.link_key_before = b"k" * 32
+    assert (await gateway.stranger.get(f"/t/c/{older}")).headers["location"] == "https://shop.test/"
+    assert (await gateway.stranger.get(f"/t/c/{token(gateway, to='https://shop.test/')}")).status_code == 302
 
 
 async def test_a_link_that_was_touched_leads_nowhere(gateway: Gateway) -> None:

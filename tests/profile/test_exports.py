@@ -105,6 +105,9 @@ async def test_pseudonyms_say_nothing_and_stay(running: Running) -> None:
     assert first == table(await export(running, **order))
     names = [line[0] for line in first[1:]]
     assert len(set(names)) == 3
+    theirs = table(await export(running, domain="partner", **order))
+    assert theirs == table(await export(running, domain="partner", **order))
+    assert not {line[0] for line in theirs[1:]} & set(names), "no two domains can be put together"
     assert all(re.fullmatch("[a-z2-7]{26}", name) for name in names)
     assert table(await export(running, pseudonymous=True))[0] == ["pseudonym", "first_seen", "last_seen", "events"]
 
@@ -120,6 +123,7 @@ async def test_pseudonyms_say_nothing_and_stay(running: Running) -> None:
         ({"filter": {"trait": ["age"]}}, "name:operator:value"),
         ({"filter": {"traits": []}}, "did you mean 'trait'"),
         ({"format": "xls"}, "csv"),
+        ({"pseudonymous": True, "domain": "A b"}, "domain"),
     ],
 )
 async def test_an_order_that_cannot_be_is_refused(running: Running, order: dict[str, Any], words: str) -> None:

@@ -22,6 +22,7 @@ from shared import clock, pages
 from shared.database import Database, settings_of
 from shared.errors import Invalid, NotFound
 from shared.pages import Page, PageAsked
+from shared.pseudonyms import pseudonym
 
 WALKED = 1000
 """Viewers looked at in one transaction."""
@@ -49,6 +50,7 @@ async def order(session: AsyncSession, asked: ExportOrder, *, by: str) -> Export
         filter=asked.filter.model_dump(mode="json", exclude_defaults=True),
         columns=columns,
         pseudonymous=asked.pseudonymous,
+        domain=asked.domain,
         by=by,
         created_at=clock.now(),
     )
@@ -111,10 +113,17 @@ async def _rows(database: Database, export: Export, *, unmasked: bool) -> AsyncI
             versions = await identities.versions(session, [profile_id for _, profile_id in walked.found])
             ordered = {profile_id: versions[profile_id] for _, profile_id in walked.found if profile_id in versions}
             shown = await profiles.shown(session, ordered, unmasked=unmasked and not export.pseudonymous)
-            pseudonyms = settings_of(session).key("pseudonym") if export.pseudonymous else None
+            settings = settings_of(session)
         place, end = walked.edge, walked.end
         if shown:
-            yield [rules.row(one, export.columns, pseudonyms=pseudonyms) for one in shown]
+            yield [
+                rules.row(
+                    one,
+                    export.columns,
+                    pseudonym=pseudonym(settings, export.domain, one.profile_id) if export.pseudonymous else None,
+                )
+                for one in shown
+            ]
 
 
 def _csv(rows: Sequence[Sequence[Cell]]) -> bytes:

@@ -36,6 +36,11 @@ class ExportOrder(Input):
         description="profile_id, first_seen, last_seen, events, has, id:<namespace>, trait:<name>",
     )
     pseudonymous: bool = Field(False, description="A pseudonym instead of the profile id; no ids, names, contact data")
+    domain: str = Field(
+        "analytics",
+        pattern=r"^[a-z0-9][a-z0-9_.\-]{0,63}$",
+        description="Who gets it: a viewer has the same pseudonym in all files of a domain and another one in any other",
+    )
 
 
 class Export(Output):
@@ -47,6 +52,7 @@ class Export(Output):
     filter: dict[str, Any]
     columns: list[str]
     pseudonymous: bool
+    domain: str
     by: str
     created_at: datetime
     file: str = Field(description="Path of the file")

@@ -17,6 +17,7 @@ exports = Table(
     Column("filter", JSONB, nullable=False),
     Column("columns", JSONB, nullable=False),
     Column("pseudonymous", Boolean, nullable=False),
+    Column("domain", Text, nullable=False, server_default="analytics", comment="of its pseudonyms"),
     Column("by", Text, nullable=False, comment="the key that asked"),
     Column("created_at", TIME, nullable=False),
     comment="What each export holds; the file is written while it is downloaded and kept nowhere",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Identity, Table, Text, text
+from sqlalchemy import BigInteger, Column, Identity, Index, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.profile.tables.base import metadata
@@ -28,6 +28,16 @@ identities = Table(
     Column("last_seen", TIME, nullable=False),
     Column(
         "move", BigInteger, nullable=False, server_default=text("0"), comment="the last merge or split it went with"
+    ),
+    Index(
+        "identities_birthday",
+        text("left((traits -> 'birthday'::text) ->> 0, 10)"),
+        postgresql_where=text("traits ? 'birthday'"),
+    ),
+    Index(
+        "identities_birthdays",
+        "origin",
+        postgresql_where=text("(traits -> 'birthday' -> 5 -> 0) IS NOT NULL"),
     ),
     comment="What one identity said; profile_id may be rewritten, the origin never",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Identity, Index, Integer, LargeBinary, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Date, Identity, Index, Integer, LargeBinary, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.profile.tables.base import metadata
@@ -61,6 +61,13 @@ suppressed = Table(
     Column("at", TIME, nullable=False),
     Column("dropped", BigInteger, nullable=False, server_default=text("0")),
     comment="Identities whose events are dropped for good",
+)
+
+comings_of_age = Table(
+    "comings_of_age",
+    metadata,
+    Column("day", Date, primary_key=True),
+    comment="The last day (UTC) of which those who turned fourteen were told; one row",
 )
 
 retentions = Table(
