@@ -10,11 +10,14 @@ from sqlalchemy import text
 
 from services.profile.actions import erasures, import_lines
 from services.profile.actions.profiles import UnknownProfile
+from services.profile.app import SERVICE
 from services.profile.schemas.erasures import NewErasure
 from services.profile.store import imports
-from shared import erasure, outbox
+from shared import audit, erasure, outbox
 from shared.contracts import EventRecorded, Fact, PersonAsked, ProfileErased
 from shared.database import Database
+from tests.harness.eventually import eventually
+from tests.harness.houses import Opening
 from tests.profile.samples import NOON, call
 from tests.profile.test_privacy_sealing import everything
 
@@ -102,6 +105,32 @@ async def test_later_events_of_him_are_dropped_and_counted(take: Take, db: Datab
     with pytest.raises(UnknownProfile):
         await erase(db, "anonymous_id:phone-u1")
     assert any(isinstance(fact, EventRecorded) for fact in await take(call(user_id="u2")))
+
+
+async def test_a_suppression_can_be_lifted_by_an_admin_with_a_reason(open_house: Callable[..., Opening]) -> None:
+    running = await open_house(SERVICE)
+    await running.tell(*full("u1"))
+
+    async def known(ref: str) -> int:
+        answer = await running.client.get(f"/v1/profiles/{ref}")
+        assert answer.status_code == 200
+        return int(answer.json()["profile_id"])
+
+    before = await eventually(lambda: known("user_id:u1"))
+    made = (await running.client.post("/v1/privacy/erasures", json={"ref": "user_id:u1"})).json()
+    url = "/v1/privacy/erasures/lift"
+    wanted = {"ref": "email:U1@example.com", "reason": "his address is his sister's now"}
+    assert (await running.client.post(url, json=wanted, headers=running.headers("operator"))).status_code == 403
+    for nonsense in ({"reason": "x"}, {"ref": "user_id:u1"}, {"ref": "a:b", "erasure_id": 1, "reason": "x"}):
+        assert (await running.client.post(url, json=nonsense)).status_code == 422
+    answer = await running.client.post(url, json=wanted)
+    assert answer.headers[audit.HEADER] == f"suppressions.lift erasure:{made['id']}"
+    assert [(one["ids"], one["reason"]) for one in answer.json()["lifted"]] == [(1, wanted["reason"])]
+    assert (await running.client.post(url, json=wanted)).status_code == 404
+    rest = await running.client.post(url, json={"erasure_id": made["id"], "reason": "he is back"})
+    assert [one["ids"] for one in rest.json()["lifted"]] == [1, 3]
+    await running.tell(call(user_id="u1"))
+    assert await eventually(lambda: known("user_id:u1")) > before
 
 
 async def test_everything_about_one_person_can_be_paged(take: Take, db: Database) -> None:

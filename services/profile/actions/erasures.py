@@ -15,10 +15,11 @@ from prometheus_client import Counter
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import import_lines, profiles
+from services.profile.actions import import_lines, links, profiles
 from services.profile.rules.events import Call
-from services.profile.schemas.erasures import Erasure, NewErasure
-from services.profile.store import erasures, links
+from services.profile.schemas.erasures import Erasure, Lifting, NewErasure
+from services.profile.store import erasures
+from services.profile.store import links as link_store
 from services.profile.tables import metadata, redirects, suppressed
 from shared import clock, erasure, lasting, pages, telemetry
 from shared.bus import Unanswered
@@ -50,8 +51,12 @@ class UnknownErasure(NotFound):
     """There is no such erasure"""
 
 
+class NotSuppressed(NotFound):
+    """Nothing of this is suppressed"""
+
+
 async def _first(session: AsyncSession, ids: Sequence[int], origins: Sequence[str]) -> dict[str, int]:
-    await links.forget(session, origins)
+    await link_store.forget(session, origins)
     return {"import_lines": await import_lines.forget(session, origins)}
 
 
@@ -95,6 +100,22 @@ async def request(session: AsyncSession, wanted: NewErasure, *, by: str) -> Eras
     return await shown(session, number)
 
 
+async def lift(session: AsyncSession, wanted: Lifting, *, by: str) -> Erasure:
+    """Let ids of an erased viewer come in again. Raises NotSuppressed."""
+    one: str | None = None
+    if wanted.ref is not None:
+        origin = profiles.reference(wanted.ref, await links.blinder(session))
+        if not isinstance(origin, str):
+            raise NotSuppressed(f"{wanted.ref!r} is no id: write namespace:value, like user_id:u1", field="ref")
+        one = blind(await lasting.key(session, PURPOSE, since=suppressed), origin)
+    found = await erasures.lift(session, erasure_id=wanted.erasure_id, blind=one)
+    if not found:
+        raise NotSuppressed("nothing of this is suppressed; events of it come in", field="ref" if one else "erasure_id")
+    note = {"at": clock.now().isoformat(), "by": by, "ids": len(found), "reason": wanted.reason}
+    await erasures.note_lifted(session, found[0], note)
+    return await shown(session, found[0])
+
+
 async def shown(session: AsyncSession, erasure_id: int) -> Erasure:
     """How far it is. Raises UnknownErasure."""
     row = await erasures.by_id(session, erasure_id)
@@ -125,6 +146,7 @@ def _shown(row: Row[Any], dropped: dict[int, int]) -> Erasure:
         receipts=row.receipts,
         verification=row.verification,
         dropped=dropped.get(row.id, 0),
+        lifted=row.lifted,
         finished_at=row.finished_at,
     )
 

@@ -1,9 +1,10 @@
-"""Domains of pseudonymous exports, and indexes by which those are found who turn fourteen."""
+"""Domains of pseudonymous exports, suppressions that were lifted, and indexes by which those are found who turn fourteen."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "profile_0010"
 down_revision = "profile_0012"
@@ -16,6 +17,12 @@ def upgrade() -> None:
     op.add_column(
         "exports",
         sa.Column("domain", sa.Text, nullable=False, server_default="analytics", comment="of its pseudonyms"),
+    )
+    op.add_column(
+        "erasures",
+        sa.Column(
+            "lifted", JSONB, nullable=False, server_default=sa.text("'[]'"), comment="when his ids were let in again"
+        ),
     )
     op.create_table(
         "comings_of_age",
@@ -42,4 +49,5 @@ def downgrade() -> None:
     op.drop_index("identities_birthdays", "identities")
     op.drop_index("identities_birthday", "identities")
     op.drop_table("comings_of_age")
+    op.drop_column("erasures", "lifted")
     op.drop_column("exports", "domain")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from services.profile.actions import erasures
-from services.profile.schemas.erasures import Erasure, NewErasure
+from services.profile.schemas.erasures import Erasure, Lifting, NewErasure
 from shared import audit
 from shared.caller import CallerDep, allow
 from shared.database import Session
@@ -20,6 +20,17 @@ async def erase(session: Session, wanted: NewErasure, caller: CallerDep, respons
     made = await erasures.request(session, wanted, by=caller.id)
     audit.note(response, "viewers.erase", [f"profile:{made.profile_id}", f"erasure:{made.id}"])
     return made
+
+
+@router.post("/lift", dependencies=[allow("privacy:write")])
+async def lift(session: Session, wanted: Lifting, caller: CallerDep, response: Response) -> Erasure:
+    """Let ids of an erased viewer come in again: he has changed his mind, or somebody else has his device or number now.
+
+    What was erased stays erased; his next event begins a new viewer.
+    """
+    lifted = await erasures.lift(session, wanted, by=caller.id)
+    audit.note(response, "suppressions.lift", [f"erasure:{lifted.id}"])
+    return lifted
 
 
 @router.get("", dependencies=[allow("privacy:read")])

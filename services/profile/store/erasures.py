@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Row, Text, bindparam, func, insert, select, text, update
+from sqlalchemy import ARRAY, BigInteger, Row, Text, bindparam, delete, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -44,6 +45,24 @@ async def suppress(session: AsyncSession, blinds: Sequence[str], erasure_id: int
     """Drop what comes of these from now on."""
     statement = upsert(suppressed).values([{"blind": one, "erasure_id": erasure_id, "at": at} for one in blinds])
     await session.execute(statement.on_conflict_do_nothing())
+
+
+async def lift(session: AsyncSession, *, erasure_id: int | None, blind: str | None) -> list[int]:
+    """Let identities in again, all of an erasure or one: the erasure of each."""
+    statement = delete(suppressed).returning(suppressed.c.erasure_id)
+    if blind is not None:
+        statement = statement.where(suppressed.c.blind == blind)
+    if erasure_id is not None:
+        statement = statement.where(suppressed.c.erasure_id == erasure_id)
+    return list(await session.scalars(statement))
+
+
+async def note_lifted(session: AsyncSession, erasure_id: int, note: Mapping[str, Any]) -> None:
+    """Add a line to what was lifted of an erasure."""
+    line = bindparam(None, [dict(note)], type_=JSONB)
+    await session.execute(
+        update(erasures).where(erasures.c.id == erasure_id).values(lifted=erasures.c.lifted.concat(line))
+    )
 
 
 async def count_dropped(session: AsyncSession, dropped: Mapping[str, int]) -> None:

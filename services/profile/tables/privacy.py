@@ -49,6 +49,7 @@ erasures = Table(
     Column("verification", JSONB),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("finished_at", TIME),
+    Column("lifted", JSONB, nullable=False, server_default=text("'[]'"), comment="when his ids were let in again"),
     Index("erasures_open", "id", postgresql_where="state <> 'finished'"),
     comment="Who asked to be forgotten, and what every service answered",
 )
