@@ -25,6 +25,8 @@ class Installation:
     host: str
     port: int
     public_url: str
+    console_port: int | None
+    """The console's port: None for the one after the gateway's or any that is free, 0 for no console."""
 
     @property
     def state_file(self) -> Path:
@@ -38,10 +40,16 @@ class Installation:
 
 
 def installation(environ: Mapping[str, str] = os.environ) -> Installation:
-    """From MARQUEE_DATA (default `.data` beside the script), MARQUEE_HOST, MARQUEE_PORT and MARQUEE_PUBLIC_URL."""
+    """From MARQUEE_DATA (default `.data` beside the script), MARQUEE_HOST, MARQUEE_PORT and MARQUEE_PUBLIC_URL.
+
+    MARQUEE_CONSOLE_PORT is the console's, by default the one after the gateway's; 0 leaves the console out.
+    """
     text = environ.get("MARQUEE_PORT", "8080")
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise CannotStart(f"MARQUEE_PORT must be a port number, not {text!r}.")
+    console = environ.get("MARQUEE_CONSOLE_PORT", "")
+    if console and not (console.isdecimal() and int(console) < 65536):
+        raise CannotStart(f"MARQUEE_CONSOLE_PORT must be a port number, or 0 for no console, not {console!r}.")
     host = environ.get("MARQUEE_HOST", "127.0.0.1")
     reachable = "127.0.0.1" if host in {"0.0.0.0", "::", ""} else host  # noqa: S104
     return Installation(
@@ -49,6 +57,7 @@ def installation(environ: Mapping[str, str] = os.environ) -> Installation:
         host=host,
         port=int(text),
         public_url=environ.get("MARQUEE_PUBLIC_URL", f"http://{reachable}:{text}"),
+        console_port=int(console) if console else None,
     )
 
 

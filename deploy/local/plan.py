@@ -1,4 +1,4 @@
-"""Who runs where: ports, addresses, and the environment of each of the five processes."""
+"""Who runs where: ports, addresses, and the environment of each process."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from deploy.local.supervisor import python
 BEHIND = ("profile", "segment", "campaign", "recommend")
 """The services behind the gateway."""
 
+OUTWARD = ("gateway", "console")
+"""Processes that answer people and machines outside, on the installation's host."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -32,9 +35,14 @@ class Plan:
     database_urls: dict[str, str] = field(default_factory=dict)
     nats_urls: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def processes(self) -> tuple[str, ...]:
+        """The processes of ours: the services, the gateway, and the console unless it is left out."""
+        return (*SERVICES, "console") if "console" in self.ports else SERVICES
+
     def url(self, service: str) -> str:
         """Where a process of ours answers HTTP on this machine."""
-        host = self.place.host if service == "gateway" else "127.0.0.1"
+        host = self.place.host if service in OUTWARD else "127.0.0.1"
         if host in {"0.0.0.0", "::", ""}:  # noqa: S104
             host = "127.0.0.1"
         return f"http://{host}:{self.ports[service]}"
@@ -52,6 +60,8 @@ def make(
     for name in ("postgres", "nats", "nats_monitor", *BEHIND):
         port = earlier.get(name, 0)
         ports[name] = port if port and processes.is_free(port) else processes.free_port(taken=ports.values())
+    if place.console_port != 0:
+        ports["console"] = _console_port(place, ports)
     given = {
         name: environ[f"{name.upper()}_DATABASE_URL"]
         for name in SERVICES
@@ -83,8 +93,24 @@ def make(
     )
 
 
+def _console_port(place: Installation, taken: Mapping[str, int]) -> int:
+    """The port that was asked for; else the one after the gateway's, or any other when that is taken."""
+    if place.console_port is not None:
+        if place.console_port in taken.values() or not processes.is_free(place.console_port, place.host):
+            raise processes.CannotStart(
+                f"Port {place.console_port} is taken on {place.host}. Set MARQUEE_CONSOLE_PORT to another one."
+            )
+        return place.console_port
+    beside = place.port + 1
+    if beside < 65536 and beside not in taken.values() and processes.is_free(beside, place.host):
+        return beside
+    return processes.free_port(taken=taken.values())
+
+
 def process(plan: Plan, service: str) -> Program:
-    """How that service, or the gateway, is run."""
+    """How that service, the gateway or the console is run."""
+    if service == "console":
+        return _console(plan)
     env = {
         "DATABASE_URL": plan.database_urls[service],
         "NATS_URL": plan.nats_urls[service],
@@ -99,5 +125,17 @@ def process(plan: Plan, service: str) -> Program:
     if service == "gateway":
         env |= {f"{name.upper()}_URL": plan.url(name) for name in BEHIND}
         env |= {"MARQUEE_WRITE_KEY": plan.secrets.write_key, "MARQUEE_SECRET_KEY": plan.secrets.secret_key}
+        env |= {"MARQUEE_ADMIN_PASSWORD": plan.secrets.admin_password}
     module = "gateway" if service == "gateway" else f"services.{service}"
     return Program(name=service, argv=python("-m", module), env=env, cwd=HOME)
+
+
+def _console(plan: Plan) -> Program:
+    env = {
+        "GATEWAY_URL": plan.url("gateway"),
+        "HOST": plan.place.host,
+        "PORT": str(plan.ports["console"]),
+        "MARQUEE_SECRET": plan.secrets.marquee_secret,
+        "PYTHONUNBUFFERED": "1",
+    }
+    return Program(name="console", argv=python("-m", "gateway.console"), env=env, cwd=HOME)

@@ -14,7 +14,6 @@ from typing import TypeVar
 import httpx
 
 from deploy.local import databases, installation, migrations, plan, processes, secrets, servers
-from deploy.local.databases import SERVICES
 from deploy.local.installation import HOME
 from deploy.local.output import Voice
 from deploy.local.plan import Plan
@@ -65,7 +64,7 @@ class _Run:
             "ready": self.ready,
             "url": self.plan.url("gateway"),
             "ports": self.plan.ports,
-            "urls": {name: self.plan.url(name) for name in SERVICES},
+            "urls": {name: self.plan.url(name) for name in self.plan.processes},
             "embedded": {"postgres": self.plan.postgres_port is not None, "nats": self.plan.nats_port is not None},
             "outside": sorted(self.plan.outside),
             "nats_monitor": self.plan.monitor_url,
@@ -78,7 +77,7 @@ class _Run:
         self._wishes += 1
         self._stop.set()
         if self._wishes > 1:
-            self.supervisor.kill([*SERVICES, "nats"])
+            self.supervisor.kill([*self.plan.processes, "nats"])
 
     async def until_stopped(self, *, demo: bool) -> int:
         """Start, show the banner, wait for a signal, stop."""
@@ -107,12 +106,13 @@ class _Run:
         await self._start_servers()
         await self._migrate()
         async with httpx.AsyncClient(timeout=2) as client:
-            for service in SERVICES:
-                self.supervisor.start(self._service(service, client))
-            await self.supervisor.ready(SERVICES, timeout=90)
+            for name in self.plan.processes:
+                self.supervisor.start(self._service(name, client))
+            await self.supervisor.ready(self.plan.processes, timeout=90)
+            fresh = await _is_fresh(self.plan, client)
         self.ready = True
         self._note()
-        self.voice.show(banner(self.plan, seconds=time.monotonic() - self.began))
+        self.voice.show(banner(self.plan, seconds=time.monotonic() - self.began, fresh=fresh))
         if demo:
             await self._demo()
 
@@ -169,7 +169,7 @@ class _Run:
     async def _stop_all(self) -> None:
         """First who takes calls, then who works, then the bus, then the databases."""
         self.voice.say("marquee", "stopping")
-        await self.supervisor.stop(("gateway",), plan.BEHIND, ("nats",), ("postgres",))
+        await self.supervisor.stop(("console",), ("gateway",), plan.BEHIND, ("nats",), ("postgres",))
         self.ready = False
         self._note()
         self.voice.say("marquee", "stopped")
@@ -184,12 +184,26 @@ def _asked(check: Callable[[T], bool], argument: T) -> Callable[[], Awaitable[bo
     return ready
 
 
-def banner(drawn: Plan, *, seconds: float) -> str:
-    """What an operator needs to go on."""
+async def _is_fresh(drawn: Plan, client: httpx.AsyncClient) -> bool:
+    """Whether the account `admin` still has its one-time password."""
+    headers = {"Authorization": f"Bearer {drawn.secrets.secret_key}"}
+    try:
+        answer = await client.get(f"{drawn.url('gateway')}/v1/operators", params={"limit": 200}, headers=headers)
+        accounts = answer.raise_for_status().json()["items"]
+    except httpx.HTTPError:
+        return False
+    return any(one["login"] == "admin" and one["must_change"] for one in accounts)
+
+
+def banner(drawn: Plan, *, seconds: float, fresh: bool = False) -> str:
+    """What an operator needs to go on; `fresh` while the first account has its one-time password."""
     url = drawn.place.public_url
     mail = os.environ.get("MARQUEE_SMTP_URL") or "none: e-mails wait until MARQUEE_SMTP_URL=smtp://host:port is set"
     bus = f"nats://127.0.0.1:{drawn.nats_port}" if drawn.nats_port else "as NATS_URL says"
+    sign_in = f"admin   one-time password {drawn.secrets.admin_password}" if fresh else "with your account"
+    console = (("console", drawn.url("console")), ("sign in", sign_in)) if "console" in drawn.ports else ()
     rows = (
+        *console,
         ("API", url),
         ("API docs", f"{url}/docs"),
         ("write key", f"{drawn.secrets.write_key}   (front-ends send events and ask for banners with it)"),

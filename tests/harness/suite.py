@@ -60,9 +60,10 @@ class Suite:
         return self.data.parent / f"{self.data.name}-output.log"
 
     def environment(self) -> dict[str, str]:
-        """The environment of this installation's commands."""
+        """The environment of this installation's commands. The console is there only where `env` gives it a port."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("MARQUEE_", "NATS_"))}
-        return {**kept, "MARQUEE_DATA": str(self.data), "MARQUEE_PORT": str(self.port), **self.env}
+        own = {"MARQUEE_DATA": str(self.data), "MARQUEE_PORT": str(self.port), "MARQUEE_CONSOLE_PORT": "0"}
+        return {**kept, **own, **self.env}
 
     def command(self, *arguments: str) -> tuple[str, ...]:
         """The command line of `./marquee <arguments>` without its preparations."""

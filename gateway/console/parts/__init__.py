@@ -1,0 +1,77 @@
+"""Shared widgets: every page is made of these, so that all pages look and behave alike.
+
+| part | what it is |
+|---|---|
+| `panel(title)` `figure(…)` `facts(…)` `badge(…)` `row()` `stack()` `grid()` | layout and small things |
+| `button(text, on_click)` | kinds: primary, plain, quiet, danger; `href` makes it a link |
+| `Table`, `Column`, `Link`, `Badge`, `Chips`, `When`, `Listing` | tables; `Listing` pages through a list of the API |
+| `lines`, `bars`, `heat`, `radar`, `funnel`, `chart` | charts in the console's palette |
+| `later(build)` | a region that loads after the page is shown, and can be refreshed |
+| `confirm`, `dialog` | questions; a destructive act asks |
+| `empty`, `failed`, `show_error`, `say`, `alert` | what is not there, what went wrong, what worked |
+| `progress`, `job` | long work |
+"""
+
+from __future__ import annotations
+
+from gateway.console.parts.basics import (
+    alert,
+    badge,
+    button,
+    empty,
+    facts,
+    figure,
+    grid,
+    panel,
+    row,
+    skeleton,
+    stack,
+    when,
+)
+from gateway.console.parts.charts import bars, chart, funnel, heat, lines, radar
+from gateway.console.parts.dialogs import confirm, dialog, secret
+from gateway.console.parts.errors import failed, field_errors, say, show_error, words
+from gateway.console.parts.progress import job, progress
+from gateway.console.parts.regions import Region, later
+from gateway.console.parts.table import Act, Badge, Chips, Column, Link, Listing, Table, When
+
+__all__ = [
+    "Act",
+    "Badge",
+    "Chips",
+    "Column",
+    "Link",
+    "Listing",
+    "Region",
+    "Table",
+    "When",
+    "alert",
+    "badge",
+    "bars",
+    "button",
+    "chart",
+    "confirm",
+    "dialog",
+    "empty",
+    "facts",
+    "failed",
+    "field_errors",
+    "figure",
+    "funnel",
+    "grid",
+    "heat",
+    "job",
+    "later",
+    "lines",
+    "panel",
+    "progress",
+    "radar",
+    "row",
+    "say",
+    "secret",
+    "show_error",
+    "skeleton",
+    "stack",
+    "when",
+    "words",
+]

@@ -1,0 +1,143 @@
+"""Panels, figures, buttons and other small things."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+from nicegui import ui
+
+from gateway.console import desk as desks
+from gateway.console.desk import t
+
+Tone = Literal["", "good", "warn", "bad", "accent"]
+Kind = Literal["primary", "plain", "quiet", "danger"]
+
+
+def row(*, tight: bool = False) -> ui.element:
+    """Things side by side that wrap when there is no room."""
+    return ui.element("div").classes("m-row m-tight" if tight else "m-row")
+
+
+def stack(*, tight: bool = False) -> ui.element:
+    """Things below each other."""
+    return ui.element("div").classes("m-stack m-tight" if tight else "m-stack")
+
+
+def grid() -> ui.element:
+    """Twelve columns; children take a class `m-3` … `m-12`."""
+    return ui.element("div").classes("m-grid")
+
+
+def panel(title: str = "", *, hint: str = "", span: int | None = None) -> ui.element:
+    """A box with a title; use it with `with`. `span` is its width in a grid of twelve."""
+    box = ui.element("section").classes("m-panel")
+    if span is not None:
+        box.classes(f"m-{span}")
+    if title:
+        with box, ui.element("div").classes("m-panel-head"):
+            with ui.element("h2"):
+                ui.label(title)
+            if hint:
+                ui.label(hint).classes("m-hint")
+    return box
+
+
+def figure(
+    label: str, value: str, *, change: float | None = None, foot: str = "", href: str = "", good: bool = True
+) -> None:
+    """One number with its name. `change` is the share it grew by (0.1: 10 %); `good` says whether growing is good."""
+    desk = desks.here()
+    box = ui.element("a" if href else "div").classes("m-figure")
+    if href:
+        box.props(f'href="{href}"')
+    with box:
+        ui.label(label).classes("m-figure-label")
+        ui.label(value).classes("m-figure-value")
+        with ui.element("div").classes("m-figure-foot"):
+            if change is not None:
+                tone = "" if abs(change) < 0.005 else "m-good" if (change > 0) is good else "m-bad"
+                arrow = "→" if abs(change) < 0.005 else "↑" if change > 0 else "↓"
+                ui.label(f"{arrow} {desk.percent(abs(change))}").classes(tone)
+            if foot:
+                ui.label(foot)
+
+
+def badge(text: str, tone: Tone = "") -> ui.label:
+    """A short word about a state."""
+    return ui.label(text).classes(f"m-badge {'m-' + tone if tone else ''}")
+
+
+def button(
+    text: str,
+    on_click: Callable[..., Any] | None = None,
+    *,
+    kind: Kind = "plain",
+    icon: str | None = None,
+    href: str = "",
+    hint: str = "",
+) -> ui.button:
+    """A button, or a link that looks like one. One with an icon only has a hint, which is its name too."""
+    made = ui.button(text, on_click=on_click, icon=icon).classes(f"m-{kind}").props(remove="color")
+    if href:
+        made.props(f'href="{href}"')
+    if hint:
+        made.props(f'aria-label="{hint}"').tooltip(hint)
+    return made
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> None:
+    """Names and values below each other."""
+    with ui.element("dl").classes("m-facts"):
+        for name, value in pairs:
+            with ui.element("dt"):
+                ui.label(name)
+            with ui.element("dd"):
+                ui.label(value)
+
+
+def when(value: str | None) -> ui.label:
+    """A time, the exact one when pointed at."""
+    desk = desks.here()
+    return ui.label(desk.time(value)).classes("m-nowrap").props(f'title="{desk.exact(value)}"')
+
+
+def alert(text: str, *, tone: Tone = "warn", detail: str = "") -> ui.element:
+    """A sentence that stands out; use it with `with` to add buttons."""
+    icons = {"bad": "error_outline", "good": "check_circle", "warn": "warning_amber"}
+    box = ui.element("div").classes(f"m-alert m-{tone}").props("role=status")
+    with box:
+        ui.icon(icons.get(tone, "info")).classes(f"m-{tone}").props("aria-hidden=true")
+        with stack(tight=True):
+            ui.label(text).classes("m-strong" if detail else "")
+            if detail:
+                ui.label(detail).classes("m-wrap")
+    return box
+
+
+def empty(
+    icon: str,
+    title: str,
+    hint: str = "",
+    *,
+    action: str = "",
+    href: str = "",
+    on_click: Callable[..., Any] | None = None,
+) -> None:
+    """Nothing is here yet: why, and the next step."""
+    with ui.element("div").classes("m-empty"):
+        ui.icon(icon).props("aria-hidden=true")
+        with ui.element("h2"):
+            ui.label(title)
+        if hint:
+            with ui.element("p"):
+                ui.label(hint)
+        if action:
+            button(action, on_click, kind="primary", href=href)
+
+
+def skeleton(lines: int = 3) -> None:
+    """Grey bars where something is being loaded."""
+    with ui.element("div").classes("m-stack").props(f'role=status aria-label="{t("shared.loading")}"'):
+        for number in range(lines):
+            ui.element("div").classes("m-skeleton").style(f"width:{(100, 86, 64)[number % 3]}%")

@@ -1,0 +1,52 @@
+"""Regions that load after the page is shown: the page comes at once, and what is slow comes when it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from nicegui import ui
+
+from gateway.console.api import ApiError
+from gateway.console.parts.basics import skeleton
+from gateway.console.parts.errors import failed, show_error
+
+
+class Region:
+    """A part of a page, built by a function, again at every `refresh`; the old one stays until the new is done."""
+
+    def __init__(self, build: Callable[[], Awaitable[None]], *, lines: int = 3) -> None:
+        self._build = build
+        self._turn = 0
+        self.box = ui.element("div").classes("m-stack")
+        with self.box:
+            skeleton(lines)
+            ui.timer(0, self.refresh, once=True)
+
+    async def refresh(self) -> None:
+        """Build it anew; an error takes its place, with a way to try again. A newer refresh wins."""
+        self._turn += 1
+        turn = self._turn
+        with self.box:
+            fresh = ui.element("div").classes("m-stack").style("display:none")
+            try:
+                with fresh:
+                    await self._build()
+            except ApiError as error:
+                if error.status == 401:
+                    show_error(error)
+                fresh.clear()
+                with fresh:
+                    failed(error, retry=self.refresh)
+        if turn != self._turn:
+            fresh.delete()
+            return
+        for old in [
+            one for one in self.box.default_slot.children if one is not fresh and not isinstance(one, ui.timer)
+        ]:
+            old.delete()
+        fresh.style(remove="display:none")
+
+
+def later(build: Callable[[], Awaitable[None]], *, lines: int = 3) -> Region:
+    """A region built by that function; `lines` is how many grey bars stand there before."""
+    return Region(build, lines=lines)
