@@ -156,4 +156,5 @@ def _device(kind: str, system: str, platform: str, agent: str) -> str | None:
         form = "desktop"
     else:
         form = "other"
-    return f"{form}/{os}"
+    # A program of a server names itself, too; it is nobody's device.
+    return None if form == os == "other" else f"{form}/{os}"
