@@ -73,7 +73,8 @@ async def by_id(session: Session, import_id: Id) -> Import:
 async def run(session: Session, import_id: Id, body: ImportOrder) -> Import:
     """Check the file with this mapping (`dry_run`), or take it in. It goes on by itself, also after a restart.
 
-    Lines that are wrong are left out and listed. Values count from the time of the upload: later news win.
+    Lines that are wrong are left out and listed. Values count from the time of the upload: later news win. A column may
+    also give a tag (`{"tag": "vip"}`: yes, no or a weight), or name the tags to give (`{"tags": true}`).
     """
     return await imports.run(session, import_id, body)
 

@@ -53,6 +53,10 @@ async def put_tag(session: Session, key: Key, body: TagInput) -> TagOutput:
     A tag of kind rule goes to the members of its segment as they come and go. It is refused when the segment's rule
     asks about this very tag, itself or over other tags; where a segment is changed so later, `problem` says it, and the
     tag keeps the viewers it has until the rule is another.
+
+    A tag of kind interest goes to who cares enough for something: where that part of his interests, as in his portrait,
+    is at least `share`, and weighs at least `weight` after fading. It follows what he does within seconds, has the
+    share as its weight, and ends by itself when the interest has faded.
     """
     return await tags.define(session, key, body)
 
