@@ -18,7 +18,7 @@ from services.profile.rules import traits as trait_rules
 from services.profile.rules.events import Call
 from services.profile.store import events, identities, tags
 from services.profile.store.identities import Seen
-from shared import clock
+from shared import clock, together
 from shared.contracts import EventReceived, IdentityLinked
 from shared.outbox import tell
 
@@ -45,15 +45,16 @@ async def absorb(session: AsyncSession, items: list[EventReceived], *, late: dat
     pairs = list(zip(batch, settled.owners, strict=True))
     repeats = await events.record(session, [_line(call, owner) for call, owner in pairs])
     fresh = [Recorded(call, owner) for n, (call, owner) in enumerate(pairs) if n not in repeats]
-    if fresh:
-        await identities.count(session, _seen(call for call, _ in fresh))
-    for origin, profile_id in settled.known_by.items():
-        namespace, value = identity_rules.parts(origin)
-        tell(session, IdentityLinked(profile_id=profile_id, namespace=namespace, value=value))
-    await _update(session, fresh, settled.untold)
-    for stage in STAGES if fresh else ():
-        await stage(session, fresh)
-    await quality.note(session, items, refused, [call for call, _ in fresh])
+    async with together.gathered(session):
+        if fresh:
+            await identities.count(session, _seen(call for call, _ in fresh))
+        for origin, profile_id in settled.known_by.items():
+            namespace, value = identity_rules.parts(origin)
+            tell(session, IdentityLinked(profile_id=profile_id, namespace=namespace, value=value))
+        await _update(session, fresh, settled.untold)
+        for stage in STAGES if fresh else ():
+            await stage(session, fresh)
+        await quality.note(session, items, refused, [call for call, _ in fresh])
     for call, owner in fresh:
         if call.event is not None:
             tell(session, event_rules.recorded(call, call.event, owner, late=late))
