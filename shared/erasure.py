@@ -6,7 +6,7 @@ joins by itself; columns of other names are named in `Keeps`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,14 @@ Prepare = Callable[[AsyncSession, Sequence[int], Sequence[str]], Awaitable[dict[
 
 
 @dataclass(frozen=True)
+class Hidden:
+    """What a table holds of viewers in a form that its columns do not show, bitmaps say: `rows` finds it, readable."""
+
+    table: str
+    rows: Callable[[AsyncSession, Sequence[int], Sequence[str]], Awaitable[list[dict[str, Any]]]]
+
+
+@dataclass(frozen=True)
 class Keeps:
     """Where a service keeps viewers.
 
@@ -55,6 +63,8 @@ class Keeps:
     tables: MetaData
     also: dict[str, tuple[Column[Any], ...]] = field(default_factory=dict)
     spared: frozenset[str] = frozenset()
+    hidden: tuple[Hidden, ...] = ()
+    """`before` removes these."""
     before: Prepare | None = None
     after: Callable[[AsyncSession, Sequence[int], Sequence[str]], Callable[[], object]] | None = None
     """Gives what must be called after the commit, to forget him in memory."""
@@ -174,6 +184,9 @@ async def remaining(session: AsyncSession, keeps: Keeps, ids: Sequence[int], ori
         count = (await session.execute(select(func.count()).select_from(table).where(condition))).scalar_one()
         if count:
             left[table.name] = int(count)
+    for one in keeps.hidden:
+        if count := len(await one.rows(session, ids, origins)):
+            left[one.table] = count
     return left
 
 
@@ -182,14 +195,21 @@ async def page(session: AsyncSession, keeps: Keeps, asked: PersonAsked) -> Perso
     about = _about(keeps, asked.profile_ids, asked.origins)
     tables = list(about)
     place, offset = (int(part) for part in (asked.after or "0:0").split(":"))
-    if place >= len(tables):
+    places = len(tables) + len(keeps.hidden)
+    if place >= places:
         return PersonAnswered(table="", rows=[])
-    table = tables[place]
-    order = list(table.primary_key.columns) or list(table.c)
-    query = select(table).where(about[table]).order_by(*order).offset(offset).limit(PAGE_ROWS)
+    if place < len(tables):
+        table = tables[place]
+        name = str(table.name)
+        order = list(table.primary_key.columns) or list(table.c)
+        query = select(table).where(about[table]).order_by(*order).offset(offset).limit(PAGE_ROWS)
+        found: Sequence[Mapping[Any, Any]] = (await session.execute(query)).mappings().all()
+    else:
+        hidden = keeps.hidden[place - len(tables)]
+        name = hidden.table
+        found = (await hidden.rows(session, asked.profile_ids, asked.origins))[offset : offset + PAGE_ROWS]
     rows: list[dict[str, Any]] = []
     size = 0
-    found = (await session.execute(query)).mappings().all()
     for row in found:
         shown = {str(name): repr(value) if isinstance(value, bytes) else value for name, value in row.items()}
         size += len(msgspec.json.encode(shown))
@@ -198,7 +218,7 @@ async def page(session: AsyncSession, keeps: Keeps, asked: PersonAsked) -> Perso
         rows.append(shown)
     more = len(rows) < len(found) or len(found) == PAGE_ROWS
     following = f"{place}:{offset + len(rows)}" if more else f"{place + 1}:0"
-    return PersonAnswered(table=str(table.name), rows=rows, next=following if more or place + 1 < len(tables) else None)
+    return PersonAnswered(table=name, rows=rows, next=following if more or place + 1 < places else None)
 
 
 async def _receipt(session: AsyncSession, fact: ProfileErased, rows: dict[str, int]) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from services.segment.actions import erasure, segments
+from services.segment.actions import erasure, memberships
 from shared.answers import Answers
 from shared.contracts import MembersAsked, MembershipsAsked
 
 ANSWERS = (
-    Answers(MembershipsAsked, segments.of_viewer),
-    Answers(MembersAsked, segments.members_after),
+    Answers(MembershipsAsked, memberships.of_viewer),
+    Answers(MembersAsked, memberships.after),
     *erasure.KEEPS.answers(),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segment.outside.warehouse.client import Place, Warehouse
 from services.segment.settings import Settings
+from shared.reader import Reader
 
 
 @dataclass(frozen=True)
@@ -17,12 +19,14 @@ class Memory:
     """Opened with the house."""
 
     warehouse: Warehouse
+    readers: Sequence[Reader] = ()
+    """Those of the house; how far they are behind is how far every segment is."""
 
 
 _by_engine: WeakKeyDictionary[Any, Memory] = WeakKeyDictionary()
 
 
-def fresh(settings: Settings) -> Memory:
+def fresh(settings: Settings, readers: Sequence[Reader] = ()) -> Memory:
     """With a warehouse that starts when first asked."""
     place = Place(
         folder=settings.data / "segment",
@@ -31,7 +35,7 @@ def fresh(settings: Settings) -> Memory:
         threads=settings.warehouse_threads,
         waiting=settings.warehouse_waiting,
     )
-    return Memory(warehouse=Warehouse(place))
+    return Memory(warehouse=Warehouse(place), readers=readers)
 
 
 def belongs(memory: Memory, engine: Any) -> None:
@@ -42,3 +46,9 @@ def belongs(memory: Memory, engine: Any) -> None:
 def of(session: AsyncSession) -> Memory:
     """The memory of the process whose transaction this is."""
     return _by_engine[session.bind]
+
+
+def behind(session: AsyncSession) -> float:
+    """Seconds by which the readers of this process are behind."""
+    held = _by_engine.get(session.bind)
+    return max((reader.behind() for reader in held.readers), default=0.0) if held else 0.0

@@ -14,6 +14,8 @@ class Settings(Common):
 
     data: Path = Path(".data")
     """The installation's folder; the warehouse's file lies in `segment` below it. It may be lost: it is built anew."""
+    log_days: int = Field(400, ge=1)
+    """Days that the log of who entered and left is kept; members as of an earlier day cannot be told."""
     warehouse_memory: int = Field(1024, ge=64)
     """MB that the warehouse's process may use for questions; larger ones go to disk where they can."""
     warehouse_threads: int = Field(2, ge=1, le=256)

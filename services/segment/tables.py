@@ -15,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     Identity,
     Index,
     Integer,
@@ -136,16 +137,6 @@ redirects = Table(
     comment="Viewers that became part of another one and were not told since",
 )
 
-members = Table(
-    "members",
-    metadata,
-    Column("segment_id", Integer, primary_key=True, autoincrement=False),
-    Column("profile_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("since", TIME, nullable=False),
-    Column("cause", Text, nullable=False),
-    comment="Who is in, since when and why",
-)
-
 deadlines = Table(
     "deadlines",
     metadata,
@@ -198,9 +189,12 @@ tallies = Table(
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("segment_id", Integer, nullable=False),
-    Column("delta", BigInteger, nullable=False),
-    Index(None, "segment_id"),
-    comment="Size of a segment as a sum: only inserted, so ticks never wait for each other; folded by the clock",
+    Column("day", Date, nullable=False),
+    Column("entered", BigInteger, nullable=False),
+    Column("left", BigInteger, nullable=False),
+    Index(None, "segment_id", "day"),
+    comment="How many came and went, by segment and UTC day; sizes are their sums. Only inserted, so ticks never wait"
+    " for each other; folded by the clock",
 )
 
 retentions = Table(

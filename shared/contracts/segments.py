@@ -13,7 +13,11 @@ Cause = Literal["rule", "time", "fill", "definition", "history", "merge", "split
 
 
 class SegmentChanged(Fact, frozen=True, kw_only=True):
-    """Viewers of one partition who entered and left a segment. Only `rule` and `time` are news to campaigns."""
+    """Viewers of one partition who entered and left a segment. Only `rule` and `time` are news to campaigns.
+
+    Many of them come as bitmaps (fills): the portable format of Roaring over `profile_id // 16`, in base64; the ids are
+    those of `part`. Lists and bitmaps add up; `shared.roaring` reads both.
+    """
 
     kind: ClassVar[str] = "segment.changed.v1"
     owner: ClassVar[str] = "segment"
@@ -26,6 +30,8 @@ class SegmentChanged(Fact, frozen=True, kw_only=True):
     at: datetime
     entered: list[int] = msgspec.field(default_factory=list)
     left: list[int] = msgspec.field(default_factory=list)
+    entered_roaring: bytes = b""
+    left_roaring: bytes = b""
 
 
 class SegmentDefined(Fact, frozen=True, kw_only=True):

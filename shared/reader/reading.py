@@ -25,6 +25,9 @@ GAPS = Counter("marquee_reader_gaps", "Jumps in a producer's numbers", ["stream"
 BEHIND = Gauge("marquee_reader_seconds_behind", "Age of the last message when it was taken in", ["stream"])
 BATCH_SECONDS = Histogram("marquee_reader_batch_seconds", "Time of one transaction of the reader", ["stream"])
 
+FRESH = 2.0
+"""Seconds after a batch within which the age of its last message says how far the reader is behind."""
+
 BATCH = 256
 """Messages of one transaction at most."""
 
@@ -61,6 +64,8 @@ class Reader:
         self._look_at = 0.0
         self._next_at = 0.0
         self._turned = False
+        self._begun: float | None = None
+        self._behind, self._done = 0.0, 0.0
 
     @property
     def reading(self) -> bool:
@@ -78,6 +83,11 @@ class Reader:
         taken = max(self.positions.values())
         return (taken, max(taken, state.last)) if state.messages else (state.last, state.last)
 
+    def behind(self) -> float:
+        """Seconds by which what is taken in is older than what there is, as far as this process knows."""
+        waiting = 0.0 if self._begun is None else max(0.0, clock.now().timestamp() - self._begun)
+        return max(waiting, self._behind if time.monotonic() - self._done < FRESH else 0.0)
+
     async def step(self) -> bool:
         """Read and take in one batch; True when there was one. Raises MissedFacts on a gap, after closing itself."""
         if self._pull is None or time.monotonic() > self._look_at or self.locks.lost():
@@ -90,7 +100,9 @@ class Reader:
         try:
             received = await self._pull.batch(BATCH, size=BATCH_BYTES)
             if received:
+                self._begun = self._begun or received[0].at / 1e9
                 await self._take(received)
+                self._begun, self._done = None, time.monotonic()
             self._turned = True
         except BaseException:
             # Whatever happened, the truth is in the database: start again from the position.
@@ -178,7 +190,8 @@ class Reader:
         self.numbers.update(numbers)
         for kind, run in runs:
             READ.labels(self.stream, kind).inc(sum(len(message.items) for message in run))
-        BEHIND.labels(self.stream).set(max(0.0, clock.now().timestamp() - received[-1].at / 1e9))
+        self._behind = max(0.0, clock.now().timestamp() - received[-1].at / 1e9)
+        BEHIND.labels(self.stream).set(self._behind)
 
     async def _drop(self) -> None:
         pull, self._pull, self._turned = self._pull, None, False

@@ -19,7 +19,7 @@ from services.profile.actions.events import absorb
 from services.profile.app import SERVICE
 from services.profile.rules import tags as rules
 from services.profile.store import tags as store
-from shared import clock
+from shared import clock, roaring
 from shared.contracts import (
     EventReceived,
     MembersAnswered,
@@ -365,7 +365,9 @@ class Segment:
 
         await eventually(known)
 
-    async def move(self, key: str, *, entered: tuple[int, ...] = (), left: tuple[int, ...] = ()) -> None:
+    async def move(
+        self, key: str, *, entered: tuple[int, ...] = (), left: tuple[int, ...] = (), packed: bool = False
+    ) -> None:
         self.members.setdefault(key, set()).update(entered)
         self.members[key] -= set(left)
         for one in (*entered, *left):
@@ -375,8 +377,10 @@ class Segment:
                 part=partition_of(one),
                 cause="rule",
                 at=clock.now(),
-                entered=[one] if one in entered else [],
-                left=[one] if one in left else [],
+                entered=[one] if one in entered and not packed else [],
+                left=[one] if one in left and not packed else [],
+                entered_roaring=roaring.pack([one]) if one in entered and packed else b"",
+                left_roaring=roaring.pack([one]) if one in left and packed else b"",
             )
             await self.running.tell(fact)
 
@@ -404,7 +408,7 @@ async def test_members_of_a_segment_have_its_tag_as_they_come_and_go(running: Ru
     await segment.define("fans")
     await make(running, "fan", **FANS)
     await told(running, {1: ["fan"], 2: ["fan"], 3: []})
-    await segment.move("fans", entered=(3,), left=(1,))
+    await segment.move("fans", entered=(3,), left=(1,), packed=True)
     await told(running, {1: [], 2: ["fan"], 3: ["fan"], 4: []})
     assert (await filled(running, "fan"))["size"] == 2
     (held,) = await ask(running, "GET", "/v1/profiles/3/tags")
@@ -434,10 +438,19 @@ async def test_what_the_stream_tells_while_it_is_filled_counts_more_than_an_olde
         values = {"name": "fan", "weight": 1.0, "lifetime": None, "kind": "rule", "segment": "fans"}
         await store.define(session, "fan", clock.now(), values | {"state": "in_use", "filling": "0", "problem": None})
         for one, gone in ((1, True), (3, False)):
-            moved = {"entered": [] if gone else [one], "left": [one] if gone else []}
             await following.follow(
                 session,
-                [SegmentChanged(key="fans", version=1, part=one, cause="rule", at=clock.now(), **moved)],
+                [
+                    SegmentChanged(
+                        key="fans",
+                        version=1,
+                        part=one,
+                        cause="rule",
+                        at=clock.now(),
+                        entered=[] if gone else [one],
+                        left=[one] if gone else [],
+                    )
+                ],
             )
         assert await store.found_following(session, "fan", [1, 2], clock.now()) == {2}
         held = await store.held(session, [1, 2, 3], clock.now())

@@ -29,7 +29,7 @@ from tests.harness.bus import TestBus
 from tests.harness.databases import Databases
 from tests.harness.houses import Opening, Running
 from tests.recommend.conftest import Decide
-from tests.recommend.words import did, linked, moved
+from tests.recommend.words import did, linked, moved, packed
 
 Eventually = Callable[..., Awaitable[Any]]
 
@@ -71,6 +71,10 @@ async def test_who_enters_a_segment_sees_its_banner_and_who_leaves_no_longer(
     await home.tell(moved("likers", left=(1,), cause="time"))
     await eventually(lambda: sees("for-all", "everyone", user_id="u1"))
     await eventually(lambda: sees("for-all", "everyone", anonymous_id="a1"))
+    await home.tell(packed("likers", entered=(1, 33)))
+    await eventually(lambda: sees("for-likers", "segment:likers", user_id="u1"))
+    await home.tell(packed("likers", left=(1,)))
+    await eventually(lambda: sees("for-all", "everyone", user_id="u1"))
 
 
 async def test_the_links_carry_the_decision(home: Running, decide: Decide) -> None:

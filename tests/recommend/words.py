@@ -6,6 +6,7 @@ import itertools
 from datetime import UTC, datetime
 from typing import Any
 
+from shared import roaring
 from shared.contracts import CreativeShown, EventRecorded, IdentityLinked, SegmentChanged, partition_of
 from shared.contracts.segments import Cause
 
@@ -29,6 +30,19 @@ def did(event: str, *, profile_id: int = 1, time: datetime = NOON, **properties:
 def linked(profile_id: int, namespace: str, value: str) -> IdentityLinked:
     """An id belongs to a profile."""
     return IdentityLinked(profile_id=profile_id, namespace=namespace, value=value)
+
+
+def packed(segment: str, *, entered: tuple[int, ...] = (), left: tuple[int, ...] = ()) -> SegmentChanged:
+    """Viewers of one partition entered and left in a fill, told as bitmaps."""
+    return SegmentChanged(
+        key=segment,
+        version=1,
+        part=partition_of((*entered, *left)[0]),
+        cause="fill",
+        at=NOON,
+        entered_roaring=roaring.pack(entered),
+        left_roaring=roaring.pack(left),
+    )
 
 
 def moved(

@@ -13,9 +13,9 @@ from sqlalchemy import func, select, text
 from services.segment.actions import filling, live, timed
 from services.segment.app import SERVICE
 from services.segment.store import definitions, viewers
-from services.segment.tables import deadlines, events, tallies
-from services.segment.tables import members as members_table
-from shared import clock
+from services.segment.store import members as members_of
+from services.segment.tables import blocks, deadlines, events, tallies
+from shared import clock, roaring
 from shared.contracts import SegmentChanged, SegmentDefined, partition_of
 from tests.harness.eventually import eventually
 from tests.harness.houses import Opening, Running
@@ -59,8 +59,9 @@ async def moves(home: Running, key: str) -> list[tuple[str, str, int]]:
     found: list[tuple[str, str, int]] = []
     for fact in await home.told(SegmentChanged):
         if fact.key == key:
-            assert all(partition_of(one) == fact.part for one in (*fact.entered, *fact.left))
-            found += [(fact.cause, "in", one) for one in fact.entered] + [(fact.cause, "out", one) for one in fact.left]
+            entered, left = roaring.entered(fact), roaring.left(fact)
+            assert all(partition_of(one) == fact.part for one in (*entered, *left))
+            found += [(fact.cause, "in", one) for one in entered] + [(fact.cause, "out", one) for one in left]
     return found
 
 
@@ -180,7 +181,8 @@ async def test_a_fill_judges_everybody_and_says_fill_then_definition(
     assert made["size"] == 23
     assert await members(home, "adults") == dict.fromkeys(range(18, 41), "fill")
     changed = await home.client.patch("/v1/segments/adults", json={"rule": {"trait": "age", "gte": 20}})
-    assert (changed.json()["version"], changed.json()["true_as_of"]) == (2, None)
+    assert (changed.json()["version"], changed.json()["filling"]["cause"]) == (2, "definition")
+    assert made["true_as_of"] < changed.json()["true_as_of"] == changed.json()["updated_at"], "it was true until then"
     await filled(home, "adults")
     assert await members(home, "adults") == dict.fromkeys(range(20, 41), "fill")
     await eventually(lambda: _ends(home, "adults", [("definition", "out", 18), ("definition", "out", 19)]))
@@ -219,11 +221,15 @@ async def test_the_live_work_does_not_take_an_old_member_of_an_unfilled_segment_
     assert await members(home, "ever") == {1: "fill", 2: "rule", 3: "rule"}
 
 
-async def test_a_fill_goes_round_a_viewer_who_is_being_judged(home: Running) -> None:
+async def test_a_fill_goes_round_a_viewer_who_is_being_judged(home: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def open_(_: Any) -> None:
+        """Whoever judges here has begun after the definition was known."""
+
+    monkeypatch.setattr(members_of, "close_gate", open_)
     await home.tell(*(profile(key, 1, age=20) for key in (1, 2, 3)))
     await eventually(lambda: _viewers(home, 3))
     async with home.db.transaction() as session:
-        await viewers.lock(session, [2])
+        await members_of.lock(session, [2])
         await home.client.post("/v1/segments", json={"key": "adults", "name": "a", "rule": {"trait": "age", "gt": 9}})
         await eventually(lambda: _progress(home, 1))
         await viewers.update(session, [profile(2, 2, age=5)])
@@ -324,7 +330,7 @@ async def test_an_archived_segment_is_emptied_and_no_longer_judged(home: Running
 
     async def empty() -> None:
         async with home.db.transaction() as session:
-            assert await session.scalar(select(func.count()).select_from(members_table)) == 0
+            assert await session.scalar(select(func.count()).select_from(blocks)) == 0
             assert await session.scalar(select(func.count()).select_from(deadlines)) == 0
 
     await eventually(empty)
@@ -361,9 +367,10 @@ async def test_newcomers_are_given_definitions_and_members(home: Running) -> Non
             for fact in facts:
                 if isinstance(fact, SegmentChanged):
                     assert (fact.key, fact.cause, fact.left) == ("ever", "fill", [])
-                    assert not entered & set(fact.entered)
-                    assert {partition_of(one) for one in fact.entered} == {fact.part}
-                    entered |= set(fact.entered)
+                    inside = set(roaring.entered(fact))
+                    assert not entered & inside
+                    assert {partition_of(one) for one in inside} == {fact.part}
+                    entered |= inside
                 elif isinstance(fact, SegmentDefined):
                     keys.append((fact.key, fact.archived))
         assert turns > 1

@@ -14,9 +14,8 @@ from sqlalchemy import select
 
 from services.segment.actions import live, moves, segments
 from services.segment.schemas.segments import SegmentInput
-from services.segment.store import definitions
-from services.segment.tables import events, members, viewers
-from services.segment.tables import segments as segments_table
+from services.segment.store import definitions, members
+from services.segment.tables import events, viewers
 from shared import clock, outbox
 from shared.contracts import EventRecorded, Fact, ProfileMerged, ProfileSplit, ProfileUpdated, SegmentChanged
 from shared.database import Database
@@ -191,12 +190,12 @@ async def test_any_order_of_partitions_ends_the_same(db: Database, steps: list[A
         }
         present = await session.scalars(select(viewers.c.profile_id).where(viewers.c.profile_id.between(*mine)))
         assert set(present) == alive
-        found = await session.execute(
-            select(segments_table.c.key, members.c.profile_id)
-            .join(members, members.c.segment_id == segments_table.c.id)
-            .where(members.c.profile_id.between(*mine))
-        )
-        inside = {(row.key, row.profile_id) for row in found}
+        inside = {
+            (row.key, one)
+            for row in await definitions.active(session)
+            for one in await members.after(session, row.id, mine[0] - 1, 100)
+            if one <= mine[1]
+        }
     expected = set()
     for number in alive:
         liked = sum(played.homes[origin] == number for _, origin in played.likes)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.segment.store import members
+from services.segment.store import previews
 from shared import clock
 from shared.contracts import SegmentDefined
 from tests.harness.eventually import eventually
@@ -115,7 +115,7 @@ async def test_a_preview_that_takes_too_long_is_stopped(home: Running, monkeypat
     monkeypatch.setattr("services.segment.actions.segments.compiled.sql", lambda *_, **__: query)
     answer = await home.client.post("/v1/segments/preview", json={"rule": RULE})
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/preview-too-long")
-    assert members.CANCELLED == "57014"
+    assert previews.CANCELLED == "57014"
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,8 @@ def example(kind: Any) -> Any:
         return {"1": example(arguments[1])}
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return body(kind)
-    simple = {str: "text é", int: 7, float: 0.5, bool: True, dt.datetime: "2026-01-02T00:00:00Z", Any: {"a": [1, None]}}
+    simple = {str: "text é", bytes: "AAE=", int: 7, float: 0.5, bool: True, Any: {"a": [1, None]}}
+    simple |= {dt.datetime: "2026-01-02T00:00:00Z"}
     return [] if kind is msgspec.Raw else simple[kind]
 
 

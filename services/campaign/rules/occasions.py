@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC
 from typing import Any
 
+from shared import roaring
 from shared.contracts import SEALED, EventRecorded, SegmentChanged
 from shared.errors import Invalid
 
@@ -43,7 +44,7 @@ def moved(facts: Iterable[SegmentChanged]) -> dict[tuple[str, str], list[tuple[i
     for fact in facts:
         if fact.cause not in NEWS:
             continue
-        for kind, profile_ids in (("segment_entered", fact.entered), ("segment_left", fact.left)):
+        for kind, profile_ids in (("segment_entered", roaring.entered(fact)), ("segment_left", roaring.left(fact))):
             if profile_ids:
                 occasion = segment_occasion(kind, fact)
                 found.setdefault((kind, fact.key), []).extend((profile_id, occasion) for profile_id in profile_ids)

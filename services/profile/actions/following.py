@@ -15,7 +15,7 @@ from services.profile.actions import tags
 from services.profile.rules import tags as rules
 from services.profile.store import tags as store
 from services.profile.store.tags import IN_USE
-from shared import clock, jobs
+from shared import clock, jobs, roaring
 from shared.contracts import MembersAnswered, MembersAsked, SegmentChanged, SegmentDefined
 from shared.house import House
 
@@ -31,8 +31,8 @@ async def follow(session: AsyncSession, items: list[SegmentChanged]) -> None:
     moves: dict[tuple[str, int], tuple[datetime, bool]] = {}
     for item in items:
         for row in following.get(item.key, ()):
-            moves |= {(row.key, one): (item.at, False) for one in item.entered}
-            moves |= {(row.key, one): (item.at, True) for one in item.left}
+            moves |= {(row.key, one): (item.at, False) for one in roaring.entered(item)}
+            moves |= {(row.key, one): (item.at, True) for one in roaring.left(item)}
     if not moves:
         return
     await store.follow(session, [(key, one, at, gone) for (key, one), (at, gone) in sorted(moves.items())])

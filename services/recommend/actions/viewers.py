@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.recommend import memory, store
 from services.recommend.memory.lookups import Identity
 from services.recommend.memory.viewers import UNKNOWN, Viewer, Viewers
+from shared import roaring
 from shared.contracts import IdentityLinked, ProfileUpdated, SegmentChanged
 from shared.database import Database, after_commit
 from shared.house import House
@@ -45,8 +46,8 @@ async def move(session: AsyncSession, facts: Sequence[SegmentChanged]) -> None:
     members: dict[str, dict[int, bool]] = {}
     for fact in facts:
         of_segment = members.setdefault(fact.key, {})
-        of_segment.update(dict.fromkeys(fact.left, False))
-        of_segment.update(dict.fromkeys(fact.entered, True))
+        of_segment.update(dict.fromkeys(roaring.left(fact), False))
+        of_segment.update(dict.fromkeys(roaring.entered(fact), True))
     changed: set[int] = set()
     for segment, moves in sorted(members.items()):
         entered = [profile_id for profile_id, inside in moves.items() if inside]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segment.actions import judging
-from services.segment.store import definitions, members, viewers
-from services.segment.store.members import Pairs
+from services.segment.rules.blocks import ids
+from services.segment.rules.book import Book, Change, Definition
+from services.segment.store import deadlines, definitions, members, viewers
+from services.segment.store.rows import AnyRow
 from shared import clock
-from shared.contracts import SegmentChanged, partition_of
 from shared.jobs import JobRow, Progress
-from shared.outbox import tell
 
 FILL = "fill"
-CHUNK = 2_000
-CLEAR = 20_000
+CHUNK = 4_000
+CLEAR = 20
+"""Blocks of an archived segment that are emptied at once; deadlines a thousand times as many."""
 
 
 async def step(session: AsyncSession, job: JobRow) -> Progress:
@@ -30,34 +31,33 @@ async def step(session: AsyncSession, job: JobRow) -> Progress:
     if segment is None:
         return here
     if job.cursor is None:
-        await definitions.close_gate(session)
+        await members.close_gate(session)
         return Progress(done=0, total=job.total, cursor="0")
     if segment.archived:
-        gone, left = await members.clear(session, segment.id, CLEAR)
-        await definitions.count(session, {segment.id: -len(gone)})
-        _tell_left(session, segment.key, segment.version, gone)
-        return Progress(done=job.done + len(gone), cursor=job.cursor, finished=not left)
+        return await _clear(session, segment, job)
     if segment.filling is None:
         return Progress(done=job.done, cursor=job.cursor, finished=True)
-    ids = await viewers.after(session, int(job.cursor), CHUNK)
-    if not ids:
+    those = await viewers.after(session, int(job.cursor), CHUNK)
+    if not those:
         await definitions.filled(session, segment.id, clock.now())
         return Progress(done=job.done, total=job.done, cursor=job.cursor, finished=True)
-    free = await viewers.lock_free(session, ids)
-    mine = ids[: next((place for place, one in enumerate(ids) if one not in free), len(ids))]
+    free = await members.lock_free(session, those)
+    mine = those[: next((place for place, one in enumerate(those) if one not in free), len(those))]
     if not mine:
         return here
     now = await judging.book(session)
-    pairs = Pairs(mine, [segment.id] * len(mine), [segment.filling] * len(mine))
-    await judging.settle(session, now, pairs, clock.now(), now.program(segment.id))
+    wanted = {one: {segment.id: segment.filling} for one in mine}
+    await judging.settle(session, now, wanted, clock.now())
     return Progress(done=job.done + len(mine), total=job.total, cursor=str(mine[-1]))
 
 
-def _tell_left(session: AsyncSession, key: str, version: int, gone: Iterable[int]) -> None:
+async def _clear(session: AsyncSession, segment: AnyRow, job: JobRow) -> Progress:
     """Everyone leaves a segment that is archived: whoever shows or sends by it must hear so."""
-    parts: dict[int, list[int]] = {}
-    for profile_id in gone:
-        parts.setdefault(partition_of(profile_id), []).append(profile_id)
-    at = clock.now()
-    for part, ids in sorted(parts.items()):
-        tell(session, SegmentChanged(key=key, version=version, part=part, cause="definition", at=at, left=sorted(ids)))
+    held = await members.some(session, segment.id, CLEAR)
+    gone: Sequence[int] = [one for (block, _), places in held.items() for one in ids(block, places)]
+    free = await members.lock_free(session, gone)
+    changes = [Change(segment.id, one, "definition", entered=False) for one in gone if one in free]
+    of = Definition(segment.id, segment.key, segment.version, None, None)
+    await judging.write(session, Book([of]), await members.read(session, held), changes, clock.now())
+    more = await deadlines.clear(session, segment.id, CLEAR * 1000)
+    return Progress(done=job.done + len(changes), cursor=job.cursor, finished=not held and not more)

@@ -1,35 +1,44 @@
 """Judging viewers: shared by the live work, the clock and the fills.
 
-Whoever judges has locked the viewers first and read the definitions after that. A fill that has passed a viewer was
-then committed before, so its segment is in what is read; a fill that comes later waits for the lock, or goes round it.
-The viewers' row locks make two judgements of one viewer follow each other; only readers ever wait for them.
+Whoever judges has locked the viewers' blocks first and read the definitions after that. A fill that has passed a viewer
+was then committed before, so its segment is in what is read; a fill that comes later goes round the lock. So two
+judgements of one viewer follow each other; only readers ever wait for these locks.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.segment.rules import book as books
-from services.segment.rules.book import Book, Definition
-from services.segment.rules.program import Parts, Program
-from services.segment.store import definitions, members
+from services.segment.rules.blocks import block_of, place_of
+from services.segment.rules.book import Book, Change, Definition, Verdict
+from services.segment.rules.judge import Viewer
+from services.segment.schemas.rule import parse
+from services.segment.store import deadlines, definitions, log, members, viewers
 from services.segment.store.definitions import Stamp
-from services.segment.store.members import Change, Pairs
+from services.segment.store.members import Blocks
 from shared.contracts import SegmentChanged, partition_of
 from shared.contracts.segments import Cause
 from shared.outbox import tell
+from shared.roaring import pack
 
-PAIRS = 20_000
-"""Viewers times segments of one statement: a tick of the live work has fewer, an import gets statements that end."""
+PAIRS = 40_000
+"""Viewers times segments judged at once: a tick of the live work has fewer, an import goes in pieces."""
 
-_PARTS = Parts()
+MANY = 250
+"""Ids from which on a fact carries a bitmap; below that a list is as short, and easier to read."""
+
+Wanted = dict[int, dict[int, str]]
+"""Whom to judge by which segment, and the cause if that changes something."""
+
 _LATEST: WeakKeyDictionary[Any, tuple[Stamp, Book]] = WeakKeyDictionary()
-"""The book of each database this process works on (tests open many): compiled again only when its stamp moved."""
+"""The book of each database this process works on (tests open many): made again only when its stamp moved."""
 
 
 async def book(session: AsyncSession) -> Book:
@@ -40,54 +49,133 @@ async def book(session: AsyncSession) -> Book:
     if held is not None and held[0] == stamp:
         return held[1]
     known = held[1].definitions if held else {}
-    rows = await definitions.active(session)
-    fresh = Book((_definition(row, known.get(row.id)) for row in rows), _PARTS)
+    fresh = Book(_definition(row, known.get(row.id)) for row in await definitions.active(session))
     _LATEST[engine] = (stamp, fresh)
     return fresh
 
 
-async def warm(session: AsyncSession) -> None:
-    """Read and compile the definitions, so that the first tick need not."""
-    _ = (await book(session)).programs
-
-
 def _definition(row: Any, known: Definition | None) -> Definition:
-    same = known is not None and (known.key, known.version) == (row.key, row.version)
-    rule = known.rule if known is not None and same else books.parse(row.rule)
-    return Definition(row.id, row.key, row.version, rule, row.filling)
+    if known is not None and (known.key, known.version) == (row.key, row.version):
+        return Definition(row.id, row.key, row.version, known.rule, row.filling)
+    return Definition(row.id, row.key, row.version, None if row.rule is None else parse(row.rule), row.filling)
+
+
+async def people(
+    session: AsyncSession, now: Book, profile_ids: Sequence[int], segment_ids: Collection[int], at: datetime
+) -> dict[int, Viewer]:
+    """These viewers with all that these segments ask about them. Whom nobody knows is left out."""
+    needs = now.judge.needs(now.keys(segment_ids))
+    known = await viewers.known(session, profile_ids)
+    since = {event: None if span is None else at - span for event, span in needs.events.items()}
+    deeds = await viewers.deeds(session, profile_ids, since)
+    static = {key: now.ids[key] for key in needs.lists if key in now.ids}
+    lists = await members.read(session, {(block_of(one), of) for one in known for of in static.values()})
+    spans = {now.ids[key]: now.since[key] for key in needs.entered if key in now.ids}
+    moved = await log.since(session, list(known), spans, at) if spans else {}
+    found: dict[int, Viewer] = {}
+    for profile_id, row in known.items():
+        block, place = block_of(profile_id), place_of(profile_id)
+        found[profile_id] = row.viewer(
+            deeds.get(profile_id, {}),
+            {key: (block, of) in lists and place in lists[block, of] for key, of in static.items()},
+            {now.definitions[of].key: moved[profile_id, of] for of in spans if (profile_id, of) in moved},
+        )
+    return found
 
 
 async def settle(
-    session: AsyncSession, now: Book, pairs: Pairs, as_of: datetime, program: Program | None = None
+    session: AsyncSession,
+    now: Book,
+    wanted: Wanted,
+    at: datetime,
+    *,
+    former: Callable[[Viewer], Viewer | None] | None = None,
+    due: Collection[tuple[int, int]] = (),
 ) -> None:
-    """Judge these pairs, with one statement for all of them (with `program`: that one), and tell what changed."""
-    changes: list[Change] = []
-    for one in [program] if program else now.programs:
-        for piece in pairs.of(one.segments).pieces(PAIRS):
-            changes += await members.settle(session, one.text, piece, as_of)
-    await tell_changes(session, now, changes, as_of)
+    """Judge, make members and deadlines what the answers say, and tell what changed. The viewers must be locked.
+
+    While a segment is being filled, `former` gives a viewer as he was before the news: by that he is judged first, with
+    the cause of the fill, because an old member must not look like a new one. `due` are the deadlines that were kept.
+    """
+    for piece in _pieces(wanted):
+        await _settle(session, now, piece, at, former, frozenset(due))
 
 
-async def tell_changes(session: AsyncSession, now: Book, changes: list[Change], as_of: datetime) -> None:
-    """Tell who entered and left, and count."""
+async def _settle(
+    session: AsyncSession,
+    now: Book,
+    wanted: Wanted,
+    at: datetime,
+    former: Callable[[Viewer], Viewer | None] | None,
+    due: frozenset[tuple[int, int]],
+) -> None:
+    touched = {profile_id: those.keys() | now.following(those) for profile_id, those in wanted.items()}
+    segment_ids = frozenset().union(*touched.values())
+    found = await people(session, now, list(wanted), segment_ids, at)
+    held = await members.read(session, {(block_of(one), of) for one, those in touched.items() for of in those})
+    before, after = Verdict(), Verdict()
+    for profile_id, viewer in found.items():
+        inside = _inside(held, profile_id, touched[profile_id])
+        filling = now.filling.keys() & wanted[profile_id].keys() if former else ()
+        if former and filling and (was := former(viewer)) is not None:
+            now.settle(was, {one: now.filling[one] for one in filling}, inside, at, before)
+        now.settle(viewer, wanted[profile_id], inside, at, after)
+    await write(session, now, held, before.changes + after.changes, at)
+    await deadlines.keep(session, {pair: next_ for pair, next_ in after.next.items() if pair not in due})
+    if due:
+        await deadlines.move(session, {pair: next_ for pair, next_ in after.next.items() if pair in due})
+
+
+def _inside(held: Blocks, profile_id: int, segment_ids: Collection[int]) -> set[int]:
+    block, place = block_of(profile_id), place_of(profile_id)
+    return {one for one in segment_ids if (bitmap := held.get((block, one))) is not None and place in bitmap}
+
+
+def _pieces(wanted: Wanted) -> Iterator[Wanted]:
+    """The same by viewers, with as many as are judged at once."""
+    pairs = sum(map(len, wanted.values()))
+    size = max(1, len(wanted) * PAIRS // max(pairs, PAIRS))
+    rest = iter(wanted.items())
+    while piece := dict(islice(rest, size)):
+        yield piece
+
+
+async def write(session: AsyncSession, now: Book, held: Blocks, changes: Sequence[Change], at: datetime) -> None:
+    """Write down who came and went, in this order, and tell it. `held` are the bitmaps as they were."""
+    if not changes:
+        return
+    await members.apply(session, held, changes, at)
     groups: dict[tuple[int, int, str], tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
-    sizes: dict[int, int] = defaultdict(int)
     for change in changes:
         entered, left = groups[change.segment_id, partition_of(change.profile_id), change.cause]
         (entered if change.entered else left).append(change.profile_id)
-        sizes[change.segment_id] += 1 if change.entered else -1
-    for (segment_id, part, cause), (entered, left) in sorted(groups.items()):
-        definition = now.definitions[segment_id]
-        tell(
-            session,
-            SegmentChanged(
-                key=definition.key,
-                version=definition.version,
-                part=part,
-                cause=cast(Cause, cause),
-                at=as_of,
-                entered=sorted(entered),
-                left=sorted(left),
-            ),
-        )
-    await definitions.count(session, sizes)
+    for (segment_id, part, cause), (entered, left) in groups.items():
+        if segment_id in now.definitions:
+            tell_moved(session, now.definitions[segment_id], part, cause, at, entered, left)
+
+
+def tell_moved(
+    session: AsyncSession,
+    of: Definition,
+    part: int,
+    cause: str,
+    at: datetime,
+    entered: Sequence[int],
+    left: Sequence[int],
+) -> None:
+    """Tell who entered and left; many of them as a bitmap."""
+    many = len(entered) + len(left) > MANY
+    tell(
+        session,
+        SegmentChanged(
+            key=of.key,
+            version=of.version,
+            part=part,
+            cause=cast(Cause, cause),
+            at=at,
+            entered=[] if many else sorted(entered),
+            left=[] if many else sorted(left),
+            entered_roaring=pack(entered) if many else b"",
+            left_roaring=pack(left) if many else b"",
+        ),
+    )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import groupby
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segment.actions import judging
-from services.segment.rules import book as books
-from services.segment.rules.book import Book
-from services.segment.store import definitions, moves, viewers
-from services.segment.store.members import Pairs
+from services.segment.actions.judging import Wanted
+from services.segment.rules.judge import Viewer
+from services.segment.store import members, moves, viewers
+from services.segment.store.viewers import Known
 from shared import clock
 from shared.contracts import EventRecorded, ProfileUpdated
 from shared.reader import catching_up
@@ -20,29 +21,31 @@ from shared.reader import catching_up
 async def absorb_events(session: AsyncSession, items: list[EventRecorded]) -> None:
     """Keep events of viewers, and judge whom they touch. An event that is here already changes nothing."""
     ids = sorted({item.profile_id for item in items})
-    appeared, _ = await _lock(session, ids)
-    now = await judging.book(session)
-    await _fill_first(session, now, [one for one in ids if one not in appeared])
-    fresh = await viewers.record(session, items, correct=catching_up(session))
-    news: dict[int, set[int]] = {}
-    old: dict[int, set[int]] = {}
-    for item in items:
-        if item.event_id in fresh:
-            touched = now.all if item.profile_id in appeared else now.by_event(item.event)
-            (old if item.history else news).setdefault(item.profile_id, set()).update(touched)
-    pairs = Pairs()
     catching = catching_up(session)
-    for profile_id, touching in news.items():
-        for segment_id in touching:
-            pairs.add(profile_id, segment_id, "fill" if catching else "rule")
-    for profile_id, touching in old.items():
-        for segment_id in touching - news.get(profile_id, set()):
-            pairs.add(profile_id, segment_id, "fill" if catching else "history")
-    await judging.settle(session, now, pairs, clock.now())
+    await members.lock(session, ids)
+    appeared = await viewers.appear(session, ids)
+    fresh = await viewers.record(session, items, correct=catching)
+    now = await judging.book(session)
+    news: Wanted = {}
+    for item in sorted(items, key=lambda item: item.history):
+        if item.event_id in fresh:
+            touched = now.ruled if item.profile_id in appeared else now.by_event(item.event, item.properties)
+            cause = "fill" if catching else "history" if item.history else "rule"
+            of_viewer = news.setdefault(item.profile_id, {})
+            for segment_id in touched:
+                of_viewer.setdefault(segment_id, cause)
+
+    def former(viewer: Viewer) -> Viewer | None:
+        if viewer.profile_id in appeared:
+            return None
+        known = {name: [one for one in events if one.event_id not in fresh] for name, events in viewer.events.items()}
+        return replace(viewer, events=known)
+
+    await judging.settle(session, now, news, clock.now(), former=None if catching else former)
 
 
 async def absorb_profiles(session: AsyncSession, items: list[ProfileUpdated]) -> None:
-    """Take over what profile tells about viewers, and judge those whose traits became others.
+    """Take over what profile tells about viewers, and judge those of whom something became other.
 
     What a merge or a split made different is no news of the viewer's, so it is judged by itself, with that cause.
     """
@@ -53,44 +56,27 @@ async def absorb_profiles(session: AsyncSession, items: list[ProfileUpdated]) ->
 async def _absorb_profiles(session: AsyncSession, items: list[ProfileUpdated], cause: str) -> None:
     latest = {item.profile_id: item for item in sorted(items, key=lambda item: item.version)}
     ids = sorted(latest)
-    appeared, before = await _lock(session, ids)
+    await members.lock(session, ids)
+    appeared = await viewers.appear(session, ids)
     if appeared:
         await moves.return_(session, appeared)
-    now = await judging.book(session)
-    await _fill_first(session, now, [one for one in ids if one not in appeared])
-    await viewers.update(session, list(latest.values()))
-    pairs = Pairs()
-    for profile_id, item in latest.items():
-        version, traits, tags = before[profile_id]
-        if version >= item.version:
-            continue
-        names = books.changed(traits, item.traits)
-        if profile_id in appeared:
-            touched = now.all
-        else:
-            retagged = set(tags) ^ set(item.tags)
-            touched = frozenset().union(*map(now.by_trait, names), *map(now.by_tag, retagged))
-        for segment_id in touched:
-            pairs.add(profile_id, segment_id, cause)
-    await judging.settle(session, now, pairs, clock.now())
-
-
-async def _lock(session: AsyncSession, ids: Sequence[int]) -> tuple[set[int], dict[int, viewers.Known]]:
-    """Begin to judge these viewers (sorted ids): who of them is new, and what is known of each."""
-    await definitions.enter_gate(session)
-    appeared = await viewers.appear(session, ids)
-    return appeared, await viewers.lock(session, ids)
-
-
-async def _fill_first(session: AsyncSession, now: Book, ids: Sequence[int]) -> None:
-    """While a segment is being filled, judge whom it may not have reached yet by what was known before the news.
-
-    Without this a viewer who has belonged to a new segment for a month would seem to enter it by his next event.
-    """
-    if not now.filling:
+    before = await viewers.known(session, ids)
+    later = [item for item in latest.values() if before[item.profile_id].version < item.version]
+    if not later:
         return
-    pairs = Pairs()
-    for profile_id in ids:
-        for segment_id, cause in now.filling.items():
-            pairs.add(profile_id, segment_id, cause)
-    await judging.settle(session, now, pairs, clock.now())
+    after = await viewers.update(session, later)
+    now = await judging.book(session)
+    wanted: Wanted = {}
+    for profile_id, row in after.items():
+        touched = now.ruled if profile_id in appeared else now.by_news(before[profile_id].news(row))
+        wanted[profile_id] = dict.fromkeys(touched, cause)
+
+    def former(viewer: Viewer) -> Viewer | None:
+        return None if viewer.profile_id in appeared else _as_was(viewer, before)
+
+    await judging.settle(session, now, wanted, clock.now(), former=None if cause == "fill" else former)
+
+
+def _as_was(viewer: Viewer, before: Mapping[int, Known]) -> Viewer:
+    """A viewer with what profile had told of him before."""
+    return before[viewer.profile_id].viewer(viewer.events, viewer.lists, viewer.entered)

@@ -8,13 +8,16 @@ Whatever is read first, every event is with its origin in the end (test_any_orde
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segment.actions import judging
-from services.segment.store import definitions, moves, viewers
-from services.segment.store.members import Change, Pairs
+from services.segment.actions.judging import Wanted
+from services.segment.rules.blocks import block_of, place_of
+from services.segment.rules.book import Book, Change
+from services.segment.store import deadlines, members, moves, viewers
 from services.segment.store.moves import Moved
 from shared import clock
 from shared.contracts import ProfileMerged, ProfileSplit
@@ -34,13 +37,13 @@ async def split(session: AsyncSession, items: list[ProfileSplit]) -> None:
 
 async def _lock(session: AsyncSession, items: Sequence[Moved]) -> list[int]:
     """Note where the origins are, and begin to judge everybody concerned."""
-    await definitions.enter_gate(session)
-    await moves.settle(session, items)
     named = {one for item in items for one in (item.from_id, item.into_id)}
+    await members.lock(session, named)
+    await moves.settle(session, items)
     touched = sorted(named | await moves.present(session, items))
-    # Whoever is not here yet gets a row to be locked by; it goes again if he is part of another.
+    await members.lock(session, touched)
+    # Whoever is not here yet gets a row; it goes again if he is part of another.
     await viewers.appear(session, touched)
-    await viewers.lock(session, touched)
     return touched
 
 
@@ -50,11 +53,28 @@ async def _judge(session: AsyncSession, items: Sequence[Moved], touched: Sequenc
     await moves.follow(session, items)
     gone = await moves.ended(session, touched)
     at = clock.now()
-    left: list[Change] = await moves.forget(session, gone, cause) if gone else []
-    await judging.tell_changes(session, now, [one for one in left if one.segment_id in now.definitions], at)
-    pairs = Pairs()
-    for profile_id in touched:
-        if profile_id not in gone:
-            for segment_id in now.definitions:
-                pairs.add(profile_id, segment_id, cause)
-    await judging.settle(session, now, pairs, at)
+    if gone:
+        await _leave(session, now, gone, cause, at)
+    wanted: Wanted = {one: dict.fromkeys(now.ruled, cause) for one in touched if one not in gone}
+    for heir in set(gone.values()) - wanted.keys() - gone.keys():
+        wanted[heir] = dict.fromkeys(now.ruled, cause)
+    await judging.settle(session, now, wanted, at)
+
+
+async def _leave(session: AsyncSession, now: Book, gone: Mapping[int, int], cause: str, at: datetime) -> None:
+    """Take viewers out of everything. Whoever stood on a list leaves his place to the one he is part of now."""
+    heirs = set(gone.values()) - gone.keys()
+    await members.lock(session, heirs)
+    held = await members.of(session, gone.keys() | heirs)
+    changes: list[Change] = []
+    for (block, segment_id), places in sorted(held.items()):
+        for profile_id, heir in gone.items():
+            if block_of(profile_id) == block and place_of(profile_id) in places:
+                changes.append(Change(segment_id, profile_id, cause, entered=False))
+                theirs = held.get((block_of(heir), segment_id), ())
+                entry = Change(segment_id, heir, cause, entered=True)
+                if segment_id in now.static and heir in heirs and place_of(heir) not in theirs and entry not in changes:
+                    changes.append(entry)
+    await judging.write(session, now, held, changes, at)
+    await deadlines.of_nobody(session, sorted(gone))
+    await moves.forget(session, gone)

@@ -7,8 +7,8 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segment.actions import judging
-from services.segment.store import definitions, retention, viewers
-from services.segment.store.members import Pairs
+from services.segment.actions.judging import Wanted
+from services.segment.store import members, retention
 from shared import clock
 from shared.contracts import RetentionDefined
 
@@ -47,13 +47,13 @@ async def expire(session: AsyncSession) -> int:
     old = await retention.old(session, ends, rest, limit=AT_ONCE)
     if not old:
         return 0
-    await definitions.enter_gate(session)
-    free = await viewers.lock_free(session, sorted({row.profile_id for row in old}))
+    free = await members.lock_free(session, {row.profile_id for row in old})
     now = await judging.book(session)
     gone = await retention.forget(session, [row.event_id for row in old], free)
-    touched = {(profile_id, segment_id) for profile_id, event in gone for segment_id in now.by_event(event)}
-    pairs = Pairs()
-    for profile_id, segment_id in sorted(touched):
-        pairs.add(profile_id, segment_id, now.filling.get(segment_id, "erase"))
-    await judging.settle(session, now, pairs, at)
+    wanted: Wanted = {}
+    for profile_id, event in gone:
+        for segment_id in now.by_name(event):
+            cause = now.filling.get(segment_id, "erase")
+            wanted.setdefault(profile_id, {})[segment_id] = cause
+    await judging.settle(session, now, wanted, at)
     return len({profile_id for profile_id, _ in gone})

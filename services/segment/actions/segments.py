@@ -1,57 +1,53 @@
-"""What operators do with segments."""
+"""What operators say of segments: their rules, their names, their end; and how true each of them is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.segment import memory
 from services.segment.actions.filling import FILL
+from services.segment.actions.knowing import Archived, UnknownSegment, known, place, to_change
 from services.segment.rules import compile as compiled
-from services.segment.schemas.rule import Rule, plain
-from services.segment.schemas.segments import (
-    Filling,
-    MemberOutput,
-    PreviewOutput,
-    SegmentChange,
-    SegmentInput,
-    SegmentOutput,
-)
-from services.segment.store import definitions, members, viewers
+from services.segment.rules import graph
+from services.segment.schemas.rule import InSegment, Rule, parse, plain, walk
+from services.segment.schemas.segments import Filling, PreviewOutput, SegmentChange, SegmentInput, SegmentOutput
+from services.segment.store import deadlines, definitions, log, previews, viewers
 from services.segment.store.definitions import Wording
 from services.segment.store.rows import AnyRow
 from shared import clock, jobs, pages
-from shared.contracts import (
-    Fact,
-    MembersAnswered,
-    MembersAsked,
-    Membership,
-    MembershipsAnswered,
-    MembershipsAsked,
-    SegmentDefined,
-)
-from shared.errors import Conflict, Invalid, NotFound, Unavailable
+from shared.contracts import Fact, SegmentDefined
+from shared.errors import Conflict, Invalid, Unavailable
 from shared.outbox import tell
 from shared.pages import Page, PageAsked
 
+__all__ = ["Archived", "UnknownSegment"]
+
 PREVIEW_SECONDS = 30
-MOST_MEMBERS = 5000
-"""Of one answer to another service."""
-
-
-class UnknownSegment(NotFound):
-    """There is no such segment"""
+BEHIND_SECONDS = 2.0
+"""Being so late is nothing to speak of: the clock turns every second."""
+MOST_PARTS = 1000
+"""Parts of a rule together with the rules of all segments it asks: they are judged as one."""
 
 
 class KeyTaken(Conflict):
     """There is a segment of this key already"""
 
 
-class Archived(Conflict):
-    """The segment is archived"""
+class Circle(Conflict):
+    """The segment would depend on itself"""
+
+
+class Needed(Conflict):
+    """Other segments depend on this one"""
+
+
+class IsAList(Invalid):
+    """A static list has no rule"""
 
 
 class PreviewTooLong(Unavailable):
@@ -59,94 +55,117 @@ class PreviewTooLong(Unavailable):
 
 
 async def create(session: AsyncSession, wanted: SegmentInput) -> SegmentOutput:
-    """Make a segment and begin to fill it. Raises KeyTaken."""
-    row = await definitions.add(session, wanted.key, Wording(wanted.name, plain(wanted.rule)), clock.now())
+    """Make a segment; one with a rule begins to be filled. Raises KeyTaken, Invalid where it asks unknown segments."""
+    rule = wanted.rule
+    if rule is not None:
+        await definitions.lock_graph(session)
+        await check(session, wanted.key, rule)
+    row = await definitions.add(
+        session, wanted.key, Wording(wanted.name, None if rule is None else plain(rule)), clock.now()
+    )
     if row is None:
         raise KeyTaken(f"{wanted.key!r} is taken; archived segments keep their keys", field="key")
-    await _begin_fill(session, row)
-    tell(session, _fact(row))
-    return await _output(session, row)
+    await _told(session, row, fill=rule is not None)
+    return await output(session, row)
 
 
 async def change(session: AsyncSession, key: str, wanted: SegmentChange) -> SegmentOutput:
-    """Give a segment another name or rule; another rule begins a fill. Raises UnknownSegment, Archived."""
-    row = await _to_change(session, key)
+    """Give a segment another name or rule; another rule begins a fill. Raises UnknownSegment, Archived, Circle."""
+    if wanted.rule is not None:
+        await definitions.lock_graph(session)
+    row = await to_change(session, key)
+    if wanted.rule is not None:
+        if row.kind == "static":
+            raise IsAList(f"{key!r} is a list: put viewers on it, or make another segment", field="rule")
+        await check(session, key, wanted.rule)
+    return await output(
+        session, await reword(session, row, wanted.name, None if wanted.rule is None else plain(wanted.rule))
+    )
+
+
+async def reword(session: AsyncSession, row: AnyRow, name: str | None, rule: dict[str, Any] | None) -> AnyRow:
+    """The next version of a locked segment, unless it says what the present one does."""
+    at = clock.now()
     values: dict[str, Any] = {}
-    if wanted.name is not None and wanted.name != row.name:
-        values["name"] = wanted.name
-    if wanted.rule is not None and plain(wanted.rule) != row.rule:
-        values["rule"] = plain(wanted.rule)
+    if name is not None and name != row.name:
+        values["name"] = name
+    if rule is not None and rule != row.rule:
+        values["rule"] = rule
         # until the first fill is through, its members have not been told: it is still the first fill
         values["filling"] = "fill" if row.filling == "fill" else "definition"
-        values["true_as_of"] = None
+        if row.filling is None:
+            values["true_as_of"] = at
     if values:
-        row = await definitions.change(session, row.id, clock.now(), values)
-        if "rule" in values:
-            await _begin_fill(session, row)
-        tell(session, _fact(row))
-    return await _output(session, row)
+        row = await definitions.change(session, row.id, at, values)
+        await _told(session, row, fill="rule" in values)
+    return row
 
 
 async def archive(session: AsyncSession, key: str) -> SegmentOutput:
-    """End a segment: it is no longer judged and its members are forgotten; its key stays taken."""
+    """End a segment: nobody is in it any more; its key stays taken. Raises UnknownSegment, Needed."""
+    await definitions.lock_graph(session)
     row = await definitions.to_change(session, key)
     if row is None:
         raise UnknownSegment(key)
     if not row.archived:
+        askers = [other for other, asked in (await edges(session)).items() if key in asked]
+        if askers:
+            names = ", ".join(sorted(askers))
+            raise Needed(f"{key!r} is asked by {names}: change or archive those first")
         values = {"archived": True, "filling": None, "true_as_of": None}
         row = await definitions.change(session, row.id, clock.now(), values)
-        await _begin_fill(session, row)
-        tell(session, _fact(row))
-    return await _output(session, row)
+        await _told(session, row, fill=True)
+    return await output(session, row)
+
+
+async def check(session: AsyncSession, key: str, rule: Rule) -> None:
+    """Whether what a rule asks of other segments can be answered. Raises Invalid with the field, Circle, and Invalid.
+
+    The graph must be locked, or two rules saved at once could close a circle.
+    """
+    alive = {row.key: row for row in await definitions.active(session)}
+    for path, node in walk(rule):
+        if isinstance(node, InSegment) and node.in_segment not in alive and node.in_segment != key:
+            where = ".".join(map(str, ("rule", *path, "in_segment")))
+            raise Invalid(f"there is no segment {node.in_segment!r}", field=where)
+    asked = {**await edges(session), key: graph.asked(rule).keys}
+    if way := graph.circle(key, asked):
+        raise Circle(f"it would ask itself: {' → '.join(way)}", field="rule")
+    sizes = {other: sum(1 for _ in walk(parse(row.rule))) for other, row in alive.items() if row.rule is not None}
+    parts = graph.size(key, asked, {**sizes, key: sum(1 for _ in walk(rule))})
+    if parts > MOST_PARTS:
+        raise Invalid(f"with the segments it asks it has {parts} parts, at most {MOST_PARTS} are judged", field="rule")
+
+
+async def edges(session: AsyncSession) -> Mapping[str, frozenset[str]]:
+    """Which segment that lives asks which."""
+    found: dict[str, frozenset[str]] = {}
+    for row in await definitions.active(session):
+        found[row.key] = graph.asked(None if row.rule is None else parse(row.rule)).keys
+    return found
 
 
 async def get(session: AsyncSession, key: str) -> SegmentOutput:
     """One segment. Raises UnknownSegment."""
-    return await _output(session, await _known(session, key))
+    return await output(session, await known(session, key))
 
 
 async def page(session: AsyncSession, asked: PageAsked, *, archived: bool | None) -> Page[SegmentOutput]:
     """Segments in the order of their creation."""
-    rows = await definitions.page(session, _place(asked, "id"), asked.limit + 1, archived=archived)
+    rows = await definitions.page(session, place(asked, "id"), asked.limit + 1, archived=archived)
     shown = rows[: asked.limit]
     following = pages.encode({"id": shown[-1].id}) if len(rows) > len(shown) else None
     return Page(items=await _outputs(session, shown), next=following)
 
 
-async def member_page(session: AsyncSession, key: str, asked: PageAsked) -> Page[MemberOutput]:
-    """Members of a segment by profile_id. Raises UnknownSegment."""
-    row = await _known(session, key)
-    rows = await members.page(session, row.id, _place(asked, "profile_id"), asked.limit + 1)
-    shown = rows[: asked.limit]
-    following = pages.encode({"profile_id": shown[-1].profile_id}) if len(rows) > len(shown) else None
-    return Page(items=[MemberOutput.model_validate(one) for one in shown], next=following)
-
-
-async def of_viewer(session: AsyncSession, asked: MembershipsAsked) -> MembershipsAnswered:
-    """The segments a viewer is in."""
-    rows = await members.of_viewer(session, asked.profile_id)
-    return MembershipsAnswered(
-        segments=[Membership(key=row.key, name=row.name, since=row.since, cause=row.cause) for row in rows]
-    )
-
-
-async def members_after(session: AsyncSession, asked: MembersAsked) -> MembersAnswered:
-    """The next members of a segment, for services that follow it."""
-    row = await definitions.by_key(session, asked.key)
-    if row is None or row.archived:
-        return MembersAnswered(profile_ids=[])
-    rows = await members.page(session, row.id, asked.after, max(1, min(asked.limit, MOST_MEMBERS)))
-    return MembersAnswered(profile_ids=[one.profile_id for one in rows])
-
-
 async def preview(session: AsyncSession, rule: Rule, as_of: datetime | None) -> PreviewOutput:
     """Count whom a rule holds for, with all that is known now and events up to `as_of`. Raises PreviewTooLong."""
     instant = as_of.astimezone(UTC) if as_of else clock.now()
-    await members.limit_time(session, PREVIEW_SECONDS)
+    await previews.limit_time(session, PREVIEW_SECONDS)
     try:
-        count, sample = await members.preview(session, compiled.sql([rule], following=False), instant)
+        count, sample = await previews.preview(session, compiled.sql([rule], following=False), instant)
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != members.CANCELLED:
+        if getattr(error.orig, "sqlstate", None) != previews.CANCELLED:
             raise
         raise PreviewTooLong(f"it was stopped after {PREVIEW_SECONDS} s") from error
     return PreviewOutput(count=count, sample=sample, as_of=instant)
@@ -158,59 +177,56 @@ async def defined(session: AsyncSession, after: str | None, limit: int) -> tuple
     return [_fact(row) for row in rows], str(rows[-1].id) if len(rows) == limit else None
 
 
-def _place(asked: PageAsked, name: str) -> int:
-    after = asked.after.get(name) if asked.after else 0
-    if type(after) is not int or not 0 <= after < 2**63:
-        raise Invalid("the cursor is not one of this list: begin again without it", field="cursor")
-    return after
-
-
-async def _known(session: AsyncSession, key: str) -> AnyRow:
-    row = await definitions.by_key(session, key)
-    if row is None:
-        raise UnknownSegment(key)
-    return row
-
-
-async def _to_change(session: AsyncSession, key: str) -> AnyRow:
-    row = await definitions.to_change(session, key)
-    if row is None:
-        raise UnknownSegment(key)
-    if row.archived:
-        raise Archived(f"{key!r} was archived and cannot change")
-    return row
-
-
-async def _begin_fill(session: AsyncSession, row: AnyRow) -> None:
-    await jobs.begin(session, FILL, row.key, {"segment_id": row.id}, total=await viewers.number(session))
+async def _told(session: AsyncSession, row: AnyRow, *, fill: bool) -> None:
+    if fill:
+        await jobs.begin(session, FILL, row.key, {"segment_id": row.id}, total=await viewers.number(session))
+    tell(session, _fact(row))
 
 
 def _fact(row: AnyRow) -> SegmentDefined:
     return SegmentDefined(key=row.key, name=row.name, version=row.version, rule=row.rule, archived=row.archived)
 
 
-async def _output(session: AsyncSession, row: AnyRow) -> SegmentOutput:
+async def output(session: AsyncSession, row: AnyRow) -> SegmentOutput:
+    """A segment as it is shown."""
     return (await _outputs(session, [row]))[0]
 
 
 async def _outputs(session: AsyncSession, rows: Sequence[AnyRow]) -> list[SegmentOutput]:
-    sizes = await definitions.sizes(session, [row.id for row in rows])
+    now = clock.now()
+    sizes = await log.sizes(session, [row.id for row in rows], now.astimezone(UTC).date())
     running = await jobs.latest(session, FILL, [row.key for row in rows if row.filling])
-    return [
-        SegmentOutput(
-            key=row.key,
-            name=row.name,
-            version=row.version,
-            rule=row.rule,
-            archived=row.archived,
-            size=sizes.get(row.id, 0),
-            true_as_of=row.true_as_of,
-            filling=_filling(row, running.get(row.key)),
-            created_at=row.created_at,
-            updated_at=row.updated_at,
+    late = await behind(session)
+    shown: list[SegmentOutput] = []
+    for row in rows:
+        size, entered, left = sizes.get(row.id, (0, 0, 0))
+        live = row.filling is None and not row.archived and row.kind == "rule"
+        shown.append(
+            SegmentOutput(
+                key=row.key,
+                name=row.name,
+                kind=row.kind,
+                version=row.version,
+                rule=row.rule,
+                archived=row.archived,
+                size=size,
+                entered_today=entered,
+                left_today=left,
+                true_as_of=now - timedelta(seconds=late or 0) if live else row.true_as_of,
+                behind=late if live else None,
+                filling=_filling(row, running.get(row.key)),
+                created_at=row.created_at,
+                updated_at=row.updated_at,
+            )
         )
-        for row in rows
-    ]
+    return shown
+
+
+async def behind(session: AsyncSession) -> float | None:
+    """Seconds by which segments are not true yet: facts that wait, answers whose time has come. None: they are true."""
+    due = await deadlines.first(session)
+    late = max(memory.behind(session), (clock.now() - due).total_seconds() if due else 0.0)
+    return round(late, 1) if late > BEHIND_SECONDS else None
 
 
 def _filling(row: AnyRow, job: Any) -> Filling | None:

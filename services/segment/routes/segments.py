@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 
 from services.segment.actions import segments
+from services.segment.routes.common import READ, WRITE, KeyPath
 from services.segment.schemas.segments import (
-    SLUG,
-    MemberOutput,
     PreviewInput,
     PreviewOutput,
     SegmentChange,
@@ -17,16 +16,10 @@ from services.segment.schemas.segments import (
     SegmentOutput,
     SegmentWording,
 )
-from shared.caller import allow
 from shared.database import Session
 from shared.pages import Page, PageDep
 
 router = APIRouter(prefix="/v1/segments", tags=["segments"])
-
-READ = [allow("segment:read")]
-WRITE = [allow("segment:write")]
-
-KeyPath = Annotated[str, Path(max_length=64, pattern=SLUG, description="The segment's key")]
 
 
 @router.post("", status_code=201, dependencies=WRITE)
@@ -73,9 +66,3 @@ async def change_segment(session: Session, key: KeyPath, body: SegmentChange) ->
 async def archive_segment(session: Session, key: KeyPath) -> SegmentOutput:
     """Archive a segment: nobody is in it any more, and its key stays taken."""
     return await segments.archive(session, key)
-
-
-@router.get("/{key}/members", dependencies=READ)
-async def list_members(session: Session, key: KeyPath, asked: PageDep) -> Page[MemberOutput]:
-    """Members by profile_id, with the instant and the cause of their entry."""
-    return await segments.member_page(session, key, asked)

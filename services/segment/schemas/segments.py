@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
 
 from services.segment.schemas.rule import WholeRule
 from shared.schemas import Input, Output
@@ -24,11 +24,27 @@ Title = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r
 
 
 class SegmentInput(Input):
-    """A new segment."""
+    """A new segment: of a rule, or a static list (`kind` static, no rule) that viewers are put on."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"key": "likers", "name": "Liked lately", "rule": {"did": "Content Liked", "within": "3d"}},
+                {"key": "panel", "name": "Test panel", "kind": "static"},
+            ]
+        }
+    )
 
     key: Key
     name: Title
-    rule: WholeRule
+    kind: Literal["rule", "static"] = "rule"
+    rule: WholeRule | None = None
+
+    @model_validator(mode="after")
+    def _rule_or_list(self) -> SegmentInput:
+        if (self.rule is None) is (self.kind == "rule"):
+            raise ValueError('a segment has a rule, or it is a list: {"kind": "static"} without a rule')
+        return self
 
 
 class SegmentWording(Input):
@@ -63,15 +79,24 @@ class Filling(Output):
 
 
 class SegmentOutput(Output):
-    """A segment. `true_as_of` is when its members became what the rule says; absent until the first fill is through."""
+    """A segment.
+
+    `true_as_of` is when its members were last what the rule says: this moment, unless `behind` says by how many seconds
+    facts or the clock are late; while a new rule is being filled in, when it came; absent until the first fill is
+    through. `entered_today` and `left_today` count since midnight UTC, for whatever reason.
+    """
 
     key: str
     name: str
+    kind: str
     version: int
-    rule: dict[str, Any]
+    rule: dict[str, Any] | None
     archived: bool
     size: int
+    entered_today: int
+    left_today: int
     true_as_of: datetime | None
+    behind: float | None
     filling: Filling | None
     created_at: datetime
     updated_at: datetime
@@ -83,11 +108,3 @@ class PreviewOutput(Output):
     count: int
     sample: list[int]
     as_of: datetime
-
-
-class MemberOutput(Output):
-    """A member, since when, and what made him one."""
-
-    profile_id: int
-    since: datetime
-    cause: str

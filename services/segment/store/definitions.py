@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segment.store.rows import AnyRow
-from services.segment.tables import segment_versions, segments, tallies
+from services.segment.tables import segment_versions, segments
 
-_GATE = 0x5E6
+_GRAPH = 0x5E62
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Wording:
     """What an operator says a segment is."""
 
     name: str
-    rule: dict[str, Any]
+    rule: dict[str, Any] | None
+    """None for a static list."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,6 @@ class Stamp:
     newest: int
     versions: int
     filling: int
-
-
-async def enter_gate(session: AsyncSession) -> None:
-    """Mark this transaction as one that judges viewers; close_gate waits for it."""
-    await session.execute(select(func.pg_advisory_xact_lock_shared(_GATE)))
-
-
-async def close_gate(session: AsyncSession) -> None:
-    """Wait until everyone who judges by older definitions has committed."""
-    await session.execute(select(func.pg_advisory_xact_lock(_GATE)))
 
 
 async def stamp(session: AsyncSession) -> Stamp:
@@ -61,10 +52,35 @@ async def active(session: AsyncSession) -> Sequence[AnyRow]:
     return (await session.execute(query.where(~segments.c.archived).order_by(segments.c.id))).all()
 
 
+async def keys(session: AsyncSession) -> dict[int, str]:
+    """The keys of all segments, archived ones too."""
+    return {row.id: row.key for row in await session.execute(select(segments.c.id, segments.c.key))}
+
+
+async def named(session: AsyncSession, segment_ids: Sequence[int]) -> Sequence[AnyRow]:
+    """Those of these segments that live, by key."""
+    query = select(segments).where(segments.c.id.in_(segment_ids), ~segments.c.archived)
+    return (await session.execute(query.order_by(segments.c.key))).all()
+
+
+async def lock_graph(session: AsyncSession) -> None:
+    """Let nobody else change which segment asks which until this transaction ends."""
+    await session.execute(select(func.pg_advisory_xact_lock(_GRAPH)))
+
+
 async def add(session: AsyncSession, key: str, wording: Wording, at: datetime) -> AnyRow | None:
-    """A new segment that is to be filled; None if the key is taken."""
+    """A new segment, to be filled if it has a rule; None if the key is taken."""
     statement = upsert(segments).values(
-        key=key, name=wording.name, version=1, rule=wording.rule, filling="fill", created_at=at, updated_at=at
+        key=key,
+        name=wording.name,
+        version=1,
+        kind="static" if wording.rule is None else "rule",
+        rule=wording.rule,
+        filling=None if wording.rule is None else "fill",
+        true_as_of=at if wording.rule is None else None,
+        log_from=at,
+        created_at=at,
+        updated_at=at,
     )
     done = await session.execute(statement.on_conflict_do_nothing(index_elements=["key"]).returning(segments))
     row: AnyRow | None = done.one_or_none()
@@ -125,28 +141,3 @@ async def page(session: AsyncSession, after: int, limit: int, *, archived: bool 
     if archived is not None:
         query = query.where(segments.c.archived == archived)
     return (await session.execute(query)).all()
-
-
-async def sizes(session: AsyncSession, segment_ids: Sequence[int]) -> dict[int, int]:
-    """How many members these segments have."""
-    query = select(tallies.c.segment_id, func.sum(tallies.c.delta)).where(tallies.c.segment_id.in_(segment_ids))
-    return {key: int(size) for key, size in await session.execute(query.group_by(tallies.c.segment_id))}
-
-
-async def count(session: AsyncSession, deltas: dict[int, int]) -> None:
-    """Members came and went."""
-    rows = [{"segment_id": key, "delta": delta} for key, delta in deltas.items() if delta]
-    if rows:
-        await session.execute(insert(tallies), rows)
-
-
-async def fold_tallies(session: AsyncSession) -> None:
-    """Make one tally of many."""
-    await session.execute(
-        text(
-            "WITH many AS (SELECT segment_id FROM tallies GROUP BY segment_id HAVING count(*) > 1),"
-            " gone AS (DELETE FROM tallies USING many WHERE tallies.segment_id = many.segment_id"
-            " RETURNING tallies.segment_id, tallies.delta)"
-            " INSERT INTO tallies (segment_id, delta) SELECT segment_id, sum(delta) FROM gone GROUP BY segment_id"
-        )
-    )

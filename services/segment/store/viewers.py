@@ -2,22 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import ARRAY, BigInteger, Boolean, Text, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.segment.rules.judge import Event, Viewer
 from services.segment.tables import STAMPED, viewers
 from shared.contracts import EventRecorded, ProfileUpdated
 from shared.tables import TIME
 
-Known = tuple[int, dict[str, Any], list[str]]
-"""Version, traits and tags of a viewer."""
+_object: Callable[[str], dict[str, Any]] = msgspec.json.Decoder(dict[str, Any]).decode
+_numbers: Callable[[str], dict[str, float]] = msgspec.json.Decoder(dict[str, float]).decode
+_answers: Callable[[str], dict[str, bool]] = msgspec.json.Decoder(dict[str, bool]).decode
+
+
+class Known(NamedTuple):
+    """A row of `viewers`, its JSON not yet read: most ticks need a little of it."""
+
+    profile_id: int
+    version: int
+    traits: str
+    since: str
+    tags: list[str]
+    weights: str
+    tag_since: str
+    scores: str
+    consent: str
+    consent_since: str
+    has: list[str]
+
+    def viewer(
+        self,
+        events: Mapping[str, Sequence[Event]],
+        lists: Mapping[str, bool],
+        entered: dict[str, tuple[bool, datetime]],
+    ) -> Viewer:
+        """The viewer as rules judge him. A tag that was told without a weight holds wholly."""
+        weights = _numbers(self.weights)
+        return Viewer(
+            profile_id=self.profile_id,
+            traits=_object(self.traits),
+            since=_object(self.since),
+            tags={tag: weights.get(tag, 1.0) for tag in self.tags},
+            tag_since=_object(self.tag_since),
+            scores=_numbers(self.scores),
+            consent=_answers(self.consent),
+            consent_since=_object(self.consent_since),
+            has=frozenset(self.has),
+            events=events,
+            lists=lists,
+            entered=entered,
+        )
+
+    def news(self, later: Known) -> dict[str, set[str]]:
+        """Names of traits, tags, scores, consents and channels that are different later, or so since another time."""
+        return {
+            "traits": _differ(_object(self.traits), _object(later.traits))
+            | _differ(_object(self.since), _object(later.since)),
+            "tags": set(self.tags).symmetric_difference(later.tags)
+            | _differ(_object(self.weights), _object(later.weights))
+            | _differ(_object(self.tag_since), _object(later.tag_since)),
+            "scores": _differ(_object(self.scores), _object(later.scores)),
+            "consent": _differ(_object(self.consent), _object(later.consent))
+            | _differ(_object(self.consent_since), _object(later.consent_since)),
+            "has": set(self.has).symmetric_difference(later.has),
+        }
+
+
+def _differ(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
+    """Names whose values are different; as JSON, where true is not 1."""
+    encode = msgspec.json.encode
+    return {name for name in before.keys() | after.keys() if encode(before.get(name)) != encode(after.get(name))}
+
 
 _TOLD = ("traits", "since", "tags", "weights", "tag_since", "scores", "consent", "consent_since", "has")
 """What profile tells of a viewer, besides his version: named alike in its fact and in `viewers`."""
+
+_COLUMNS = ", ".join(f"viewers.{name}" if name in ("tags", "has") else f"viewers.{name}::text" for name in _TOLD)
 
 _UPDATE = text(
     f"""
@@ -28,11 +93,31 @@ _UPDATE = text(
     stamp = {STAMPED}
     FROM unnest(:ids, :versions, :{", :".join(_TOLD)}) AS n(profile_id, version, {", ".join(_TOLD)})
     WHERE viewers.profile_id = n.profile_id AND viewers.version < n.version
+    RETURNING viewers.profile_id, viewers.version, {_COLUMNS}
     """  # noqa: S608 - names of columns and a constant
 ).bindparams(
     bindparam("ids", type_=ARRAY(BigInteger)),
     bindparam("versions", type_=ARRAY(BigInteger)),
     *(bindparam(name, type_=ARRAY(Text)) for name in _TOLD),
+)
+
+_KNOWN = text(
+    f"""
+    SELECT profile_id, version, {_COLUMNS} FROM viewers WHERE profile_id = ANY(:ids)
+    """  # noqa: S608 - names of columns
+).bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
+
+_DEEDS = text(
+    """
+    SELECT e.profile_id, e.event, e.time, e.event_id, e.properties::text
+    FROM unnest(:events, :since) AS n (event, since)
+    JOIN events e ON e.profile_id = ANY(:ids) AND e.event = n.event AND e.time > coalesce(n.since, '-infinity')
+    ORDER BY e.profile_id, e.event, e.time, e.event_id COLLATE "C"
+    """
+).bindparams(
+    bindparam("ids", type_=ARRAY(BigInteger)),
+    bindparam("events", type_=ARRAY(Text)),
+    bindparam("since", type_=ARRAY(TIME)),
 )
 
 LIMIT = 10**300
@@ -51,25 +136,26 @@ async def appear(session: AsyncSession, profile_ids: Sequence[int]) -> set[int]:
     return set(done.scalars())
 
 
-async def lock(session: AsyncSession, profile_ids: Sequence[int]) -> dict[int, Known]:
-    """Lock these viewers until the transaction ends, one after the other by id: version, traits and tags of each."""
-    query = (
-        select(viewers.c.profile_id, viewers.c.version, viewers.c.traits, viewers.c.tags)
-        .where(viewers.c.profile_id == func.any(bindparam("ids", list(profile_ids), ARRAY(BigInteger))))
-        .order_by(viewers.c.profile_id)
-        .with_for_update(key_share=True)
-    )
-    return {row.profile_id: (row.version, row.traits, row.tags) for row in await session.execute(query)}
+async def known(session: AsyncSession, profile_ids: Sequence[int]) -> dict[int, Known]:
+    """What profile has told of these viewers."""
+    done = await session.execute(_KNOWN, {"ids": list(profile_ids)})
+    return {row.profile_id: Known(*row) for row in done}
 
 
-async def lock_free(session: AsyncSession, profile_ids: Sequence[int]) -> set[int]:
-    """Lock those of these viewers whom nobody else has locked."""
-    query = (
-        select(viewers.c.profile_id)
-        .where(viewers.c.profile_id == func.any(bindparam("ids", list(profile_ids), ARRAY(BigInteger))))
-        .with_for_update(key_share=True, skip_locked=True)
-    )
-    return set((await session.execute(query)).scalars())
+async def deeds(
+    session: AsyncSession, profile_ids: Sequence[int], since: Mapping[str, datetime | None]
+) -> dict[int, dict[str, list[Event]]]:
+    """What these viewers did, by event name, each in the order of time and id.
+
+    `since` names the events; of each those later than its instant are asked for, all of them without one.
+    """
+    found: dict[int, dict[str, list[Event]]] = {}
+    if not since:
+        return found
+    values = {"ids": list(profile_ids), "events": list(since), "since": list(since.values())}
+    for profile_id, name, time, event_id, properties in await session.execute(_DEEDS, values):
+        found.setdefault(profile_id, {}).setdefault(name, []).append(Event(time, event_id, _object(properties)))
+    return found
 
 
 async def after(session: AsyncSession, profile_id: int, limit: int) -> list[int]:
@@ -83,9 +169,9 @@ async def number(session: AsyncSession) -> int:
     return int((await session.execute(select(func.count()).select_from(viewers))).scalar_one())
 
 
-async def update(session: AsyncSession, profiles: Sequence[ProfileUpdated]) -> None:
-    """Take over what profile tells, unless something newer is here."""
-    await session.execute(
+async def update(session: AsyncSession, profiles: Sequence[ProfileUpdated]) -> dict[int, Known]:
+    """Take over what profile tells, unless something newer is here; the rows that became others."""
+    done = await session.execute(
         _UPDATE,
         {
             "ids": [one.profile_id for one in profiles],
@@ -98,6 +184,7 @@ async def update(session: AsyncSession, profiles: Sequence[ProfileUpdated]) -> N
             },
         },
     )
+    return {row.profile_id: Known(*row) for row in done}
 
 
 async def record(session: AsyncSession, events: Sequence[EventRecorded], *, correct: bool = False) -> set[str]:

@@ -1,0 +1,120 @@
+"""Who is in, was in, and why: members of segments, segments of viewers, and how both came to be."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.segment.actions.knowing import known, place
+from services.segment.rules.blocks import block_of, place_of
+from services.segment.schemas.memberships import Day, History, MemberOutput
+from services.segment.store import definitions, log, members
+from services.segment.store.rows import AnyRow
+from shared import clock, pages
+from shared.contracts import MembersAnswered, MembersAsked, Membership, MembershipsAnswered, MembershipsAsked
+from shared.errors import Invalid
+from shared.pages import Page, PageAsked
+
+MOST_MEMBERS = 5000
+"""Of one answer to another service."""
+EXPORTED = 20_000
+"""Members of one piece of an export."""
+
+
+class BeforeTheLog(Invalid):
+    """Nobody knows any more who was in at that time"""
+
+
+class Ahead(Invalid):
+    """That instant lies ahead"""
+
+
+async def page(session: AsyncSession, key: str, asked: PageAsked, as_of: datetime | None) -> Page[MemberOutput]:
+    """Members by profile_id, now or as told at an instant. Raises UnknownSegment, BeforeTheLog, Ahead."""
+    row = await known(session, key)
+    after = place(asked, "profile_id")
+    if as_of is None:
+        ids = await members.after(session, row.id, after, asked.limit + 1)
+        entries = await log.entries(session, row.id, ids[: asked.limit])
+    else:
+        everyone = await log.at_instant(session, row.id, _told(row, as_of))
+        ids = [one for one in everyone if one > after][: asked.limit + 1]
+        entries = await log.entries(session, row.id, ids[: asked.limit], as_of)
+    shown = ids[: asked.limit]
+    following = pages.encode({"profile_id": shown[-1]}) if len(ids) > len(shown) else None
+    items = [MemberOutput(profile_id=one, since=_at(entries, one), cause=_cause(entries, one)) for one in shown]
+    return Page(items=items, next=following)
+
+
+def _at(entries: dict[int, tuple[datetime, str]], one: int) -> datetime | None:
+    return entries[one][0] if one in entries else None
+
+
+def _cause(entries: dict[int, tuple[datetime, str]], one: int) -> str | None:
+    return entries[one][1] if one in entries else None
+
+
+def _told(row: AnyRow, as_of: datetime) -> datetime:
+    if as_of > clock.now():
+        raise Ahead("members are known up to now: leave as_of out for those of this moment", field="as_of")
+    if as_of < row.log_from:
+        since = row.log_from.astimezone(UTC).isoformat()
+        raise BeforeTheLog(f"{row.key!r} is recorded since {since}: ask for a later instant", field="as_of")
+    return as_of
+
+
+async def export(session: AsyncSession, key: str, as_of: datetime | None) -> AsyncIterator[str]:
+    """All members as CSV, a header first, in pieces of lines. Raises UnknownSegment, BeforeTheLog, Ahead."""
+    row = await known(session, key)
+    everyone = await log.at_instant(session, row.id, _told(row, as_of) if as_of else clock.now())
+
+    async def pieces() -> AsyncIterator[str]:
+        yield "profile_id\r\n"
+        for start in range(0, len(everyone), EXPORTED):
+            yield "".join(f"{one}\r\n" for one in everyone[start : start + EXPORTED])
+
+    return pieces()
+
+
+async def history(session: AsyncSession, key: str, days: int) -> History:
+    """Size, entries and exits of each of the last days (UTC), also of those without any. Raises UnknownSegment."""
+    row = await known(session, key)
+    today = clock.now().astimezone(UTC).date()
+    first = max(row.created_at.astimezone(UTC).date(), today - timedelta(days=days - 1))
+    moved = {day.day: (int(day.entered), int(day.left)) for day in await log.by_day(session, row.id)}
+    size = sum(entered - left for day, (entered, left) in moved.items() if day < first)
+    found: list[Day] = []
+    for number in range((today - first).days + 1):
+        day = first + timedelta(days=number)
+        entered, left = moved.get(day, (0, 0))
+        size += entered - left
+        found.append(Day(day=day, size=size, entered=entered, left=left))
+    return History(key=row.key, days=found, log_from=row.log_from)
+
+
+async def of_viewer(session: AsyncSession, asked: MembershipsAsked) -> MembershipsAnswered:
+    """The segments a viewer is in, by key."""
+    held = await members.of(session, [asked.profile_id])
+    inside = [of for (_, of), places in held.items() if place_of(asked.profile_id) in places]
+    found: list[Membership] = []
+    for row in await definitions.named(session, inside):
+        entries = await log.entries(session, row.id, [asked.profile_id])
+        since, cause = entries.get(asked.profile_id, (row.log_from, "fill"))
+        found.append(Membership(key=row.key, name=row.name, since=since, cause=cause))
+    return MembershipsAnswered(segments=found)
+
+
+async def after(session: AsyncSession, asked: MembersAsked) -> MembersAnswered:
+    """The next members of a segment, for services that follow it."""
+    row = await definitions.by_key(session, asked.key)
+    if row is None or row.archived:
+        return MembersAnswered(profile_ids=[])
+    limit = max(1, min(asked.limit, MOST_MEMBERS))
+    return MembersAnswered(profile_ids=await members.after(session, row.id, asked.after, limit))
+
+
+def inside(held: members.Blocks, segment_id: int, profile_id: int) -> bool:
+    """Whether these bitmaps say that a viewer is in."""
+    return place_of(profile_id) in held.get((block_of(profile_id), segment_id), ())

@@ -1,0 +1,15 @@
+"""What the doors of segments share: who may, and the key in the path."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path
+
+from services.segment.schemas.segments import SLUG
+from shared.caller import allow
+
+READ = [allow("segment:read")]
+WRITE = [allow("segment:write")]
+
+KeyPath = Annotated[str, Path(max_length=64, pattern=SLUG, description="The segment's key")]

@@ -1,0 +1,41 @@
+"""Doors of members: who is in, who was, and how a segment grew."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime
+
+from services.segment.actions import memberships
+from services.segment.routes.common import READ, KeyPath
+from services.segment.schemas.memberships import History, MemberOutput
+from shared.database import Session
+from shared.pages import Page, PageDep
+
+router = APIRouter(prefix="/v1/segments", tags=["segments"])
+
+AsOf = Annotated[AwareDatetime | None, Query(description="As told at this instant; now if absent")]
+
+
+@router.get("/{key}/members", dependencies=READ)
+async def list_members(session: Session, key: KeyPath, asked: PageDep, as_of: AsOf = None) -> Page[MemberOutput]:
+    """Members by profile_id, with the instant and the cause of their entry; `as_of` goes back as far as the log."""
+    return await memberships.page(session, key, asked, as_of)
+
+
+@router.get("/{key}/members.csv", dependencies=READ, response_class=StreamingResponse)
+async def export_members(session: Session, key: KeyPath, as_of: AsOf = None) -> StreamingResponse:
+    """All members as CSV: one column, profile_id."""
+    lines = await memberships.export(session, key, as_of)
+    named = {"content-disposition": f'attachment; filename="{key}.csv"'}
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=named)
+
+
+@router.get("/{key}/history", dependencies=READ)
+async def segment_history(
+    session: Session, key: KeyPath, days: Annotated[int, Query(ge=1, le=1000, description="Up to today")] = 30
+) -> History:
+    """Size, entries and exits by day (UTC)."""
+    return await memberships.history(session, key, days)

@@ -1,0 +1,275 @@
+"""SQL about the log of transitions: who came and went, when and why, and the sums of each day."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from pyroaring import BitMap
+from sqlalchemy import ARRAY, BigInteger, Integer, LargeBinary, Text, bindparam, delete, func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.segment.rules.blocks import block_of, ids, pack, place_of, unpack
+from services.segment.store.rows import AnyRow
+from services.segment.tables import blocks, segments, tallies, transitions
+from shared.tables import TIME
+
+LOG_ROWS = 1000
+"""Rows of the log that are read at once."""
+
+_LOG = text(
+    """
+    INSERT INTO transitions (segment_id, block, at, cause, entered, "left")
+    SELECT segment_id, block, :at, cause, entered, gone
+    FROM unnest(:segments, :blocks, :causes, :entered, :gone) WITH ORDINALITY
+      AS n (segment_id, block, cause, entered, gone, place) ORDER BY place
+    """
+).bindparams(
+    bindparam("segments", type_=ARRAY(Integer)),
+    bindparam("blocks", type_=ARRAY(Integer)),
+    bindparam("causes", type_=ARRAY(Text)),
+    bindparam("entered", type_=ARRAY(LargeBinary)),
+    bindparam("gone", type_=ARRAY(LargeBinary)),
+    bindparam("at", type_=TIME),
+)
+
+_COUNT = text(
+    """
+    INSERT INTO tallies (segment_id, day, entered, "left")
+    SELECT segment_id, :day, entered, gone FROM unnest(:segments, :entered, :gone) AS n (segment_id, entered, gone)
+    """
+).bindparams(
+    bindparam("segments", type_=ARRAY(Integer)),
+    bindparam("entered", type_=ARRAY(Integer)),
+    bindparam("gone", type_=ARRAY(Integer)),
+)
+
+_RECENT = text(
+    """
+    SELECT t.block, t.segment_id, t.at, t.entered, t."left"
+    FROM unnest(:blocks, :segments, :since) AS n (block, segment_id, since)
+    JOIN transitions t ON t.block = n.block AND t.segment_id = n.segment_id AND t.at > n.since
+    ORDER BY t.id
+    """
+).bindparams(
+    bindparam("blocks", type_=ARRAY(Integer)),
+    bindparam("segments", type_=ARRAY(Integer)),
+    bindparam("since", type_=ARRAY(TIME)),
+)
+
+
+_REWRITE = text(
+    """
+    UPDATE transitions t SET entered = n.entered, "left" = n.gone
+    FROM unnest(:ids, :entered, :gone) AS n (id, entered, gone) WHERE t.id = n.id
+    """
+).bindparams(
+    bindparam("ids", type_=ARRAY(BigInteger)),
+    bindparam("entered", type_=ARRAY(LargeBinary)),
+    bindparam("gone", type_=ARRAY(LargeBinary)),
+)
+
+_FOLD = text(
+    """
+    WITH many AS (
+      SELECT segment_id, day FROM tallies GROUP BY segment_id, day HAVING count(*) > 1
+    ), gone AS (
+      DELETE FROM tallies USING many WHERE tallies.segment_id = many.segment_id AND tallies.day = many.day
+      RETURNING tallies.segment_id, tallies.day, tallies.entered, tallies.left
+    )
+    INSERT INTO tallies (segment_id, day, entered, "left")
+    SELECT segment_id, day, sum(entered), sum("left") FROM gone GROUP BY segment_id, day
+    """
+)
+
+
+async def record(
+    session: AsyncSession, log: Mapping[tuple[int, int, str], tuple[BitMap, BitMap]], at: datetime
+) -> None:
+    """Add to the log who entered and who left, by (segment, block, cause), in this order."""
+    values = {
+        "segments": [segment_id for segment_id, _, _ in log],
+        "blocks": [block for _, block, _ in log],
+        "causes": [cause for _, _, cause in log],
+        "entered": [pack(entered) if entered else None for entered, _ in log.values()],
+        "gone": [pack(left) if left else None for _, left in log.values()],
+        "at": at,
+    }
+    await session.execute(_LOG, values)
+
+
+async def count(session: AsyncSession, moved: Mapping[int, tuple[int, int]], at: datetime) -> None:
+    """Members came and went: how many, by segment."""
+    values = {
+        "segments": list(moved),
+        "entered": [entered for entered, _ in moved.values()],
+        "gone": [left for _, left in moved.values()],
+        "day": at.astimezone(UTC).date(),
+    }
+    await session.execute(_COUNT, values)
+
+
+async def since(
+    session: AsyncSession, profile_ids: Collection[int], spans: Mapping[int, timedelta], at: datetime
+) -> dict[tuple[int, int], tuple[bool, datetime]]:
+    """When these viewers entered (true) or left these segments last, if not longer ago than the segment's span.
+
+    The answer is by (viewer, segment).
+    """
+    pairs = {(block_of(viewer), segment_id) for viewer in profile_ids for segment_id in spans}
+    values = {
+        "blocks": [block for block, _ in pairs],
+        "segments": [one for _, one in pairs],
+        "since": [at - spans[one] for _, one in pairs],
+    }
+    viewers: dict[int, list[int]] = {}
+    for viewer in profile_ids:
+        viewers.setdefault(block_of(viewer), []).append(viewer)
+    found: dict[tuple[int, int], tuple[bool, datetime]] = {}
+    if pairs:
+        for block, segment_id, moved_at, *moved in await session.execute(_RECENT, values):
+            entered, left = map(unpack, moved)
+            for viewer in viewers[block]:
+                if place_of(viewer) in entered:
+                    found[viewer, segment_id] = True, moved_at
+                elif place_of(viewer) in left:
+                    found[viewer, segment_id] = False, moved_at
+    return found
+
+
+async def entries(
+    session: AsyncSession, segment_id: int, profile_ids: Collection[int], until: datetime | None = None
+) -> dict[int, tuple[datetime, str]]:
+    """When and why these members of a segment entered it last (until an instant), as far as the log tells."""
+    found: dict[int, tuple[datetime, str]] = {}
+    waiting: dict[int, BitMap] = {}
+    for one in profile_ids:
+        waiting.setdefault(block_of(one), BitMap()).add(place_of(one))
+    newest: int | None = None
+    while waiting:
+        among = func.any(bindparam(None, sorted(waiting), type_=ARRAY(Integer)))
+        query = select(
+            transitions.c.id, transitions.c.block, transitions.c.at, transitions.c.cause, transitions.c.entered
+        )
+        query = query.where(transitions.c.segment_id == segment_id, transitions.c.block == among)
+        if until is not None:
+            query = query.where(transitions.c.at <= until)
+        if newest is not None:
+            query = query.where(transitions.c.id < newest)
+        rows = (await session.execute(query.order_by(transitions.c.id.desc()).limit(LOG_ROWS))).all()
+        for row in rows:
+            newest = row.id
+            wanted = waiting.get(row.block)
+            if wanted is None or row.entered is None:
+                continue
+            hits = wanted & unpack(row.entered)
+            found.update(dict.fromkeys(ids(row.block, hits), (row.at, row.cause)))
+            wanted -= hits
+            if wanted:
+                waiting[row.block] = wanted
+            else:
+                del waiting[row.block]
+        if len(rows) < LOG_ROWS:
+            break
+    return found
+
+
+async def at_instant(session: AsyncSession, segment_id: int, instant: datetime) -> list[int]:
+    """The members of a segment as told at an instant, by id: the present ones with all that came later undone."""
+    held: dict[int, BitMap] = {}
+    query = select(blocks.c.block, blocks.c.bitmap).where(blocks.c.segment_id == segment_id)
+    for row in await session.execute(query):
+        held[row.block] = unpack(row.bitmap)
+    later = select(transitions.c.block, transitions.c.entered, transitions.c.left)
+    later = later.where(transitions.c.segment_id == segment_id, transitions.c.at > instant)
+    for block, entered, left in await session.execute(later.order_by(transitions.c.id.desc())):
+        held[block] = held.get(block, BitMap()) - unpack(entered) | unpack(left)
+    return sorted(one for block, bitmap in held.items() for one in ids(block, bitmap))
+
+
+async def erase(session: AsyncSession, profile_ids: Collection[int]) -> int:
+    """Take viewers out of the log as if they had never been; how many of its rows told of them."""
+    gone: dict[int, BitMap] = {}
+    for one in profile_ids:
+        gone.setdefault(block_of(one), BitMap()).add(place_of(one))
+    among = func.any(bindparam(None, sorted(gone), type_=ARRAY(Integer)))
+    query = select(transitions.c.id, transitions.c.block, transitions.c.entered, transitions.c.left)
+    query = query.where(transitions.c.block == among).order_by(transitions.c.id).limit(LOG_ROWS)
+    newest = touched = 0
+    rows: Sequence[AnyRow] = (await session.execute(query)).all()
+    while rows:
+        newest = rows[-1].id
+        kept = {row.id: (unpack(row.entered), unpack(row.left)) for row in rows}
+        found = [row for row in rows if any(one & gone[row.block] for one in kept[row.id])]
+        touched += len(found)
+        for row in found:
+            for places in kept[row.id]:
+                places.difference_update(gone[row.block])
+        await _rewrite(session, {row.id: kept[row.id] for row in found})
+        rows = (await session.execute(query.where(transitions.c.id > newest))).all()
+    return touched
+
+
+async def _rewrite(session: AsyncSession, rows: Mapping[int, tuple[BitMap, BitMap]]) -> None:
+    empty = [key for key, (entered, left) in rows.items() if not entered and not left]
+    full = {key: row for key, row in rows.items() if row[0] or row[1]}
+    if empty:
+        await session.execute(delete(transitions).where(transitions.c.id.in_(empty)))
+    if full:
+        values = {
+            "ids": list(full),
+            "entered": [pack(entered) if entered else None for entered, _ in full.values()],
+            "gone": [pack(left) if left else None for _, left in full.values()],
+        }
+        await session.execute(_REWRITE, values)
+
+
+async def naming(session: AsyncSession, profile_id: int) -> list[AnyRow]:
+    """Every row of the log that tells of a viewer: id, segment_id, at, cause, entered (whether he did)."""
+    query = (
+        select(transitions.c.id, transitions.c.segment_id, transitions.c.at, transitions.c.cause)
+        .add_columns(transitions.c.entered, transitions.c.left)
+        .where(transitions.c.block == block_of(profile_id))
+        .order_by(transitions.c.id)
+    )
+    place = place_of(profile_id)
+    rows = (await session.execute(query)).all()
+    return [row for row in rows if place in unpack(row.entered) or place in unpack(row.left)]
+
+
+async def trim(session: AsyncSession, before: datetime, limit: int) -> int:
+    """Drop the oldest part of the log, `limit` rows at most, and note since when it is whole; how many rows went."""
+    old = (
+        select(transitions.c.id)
+        .where(transitions.c.segment_id == func.any(select(segments.c.id).scalar_subquery()), transitions.c.at < before)
+        .limit(limit)
+    )
+    done = await session.execute(delete(transitions).where(transitions.c.id.in_(old)))
+    await session.execute(update(segments).where(segments.c.log_from < before).values(log_from=before))
+    return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+async def by_day(session: AsyncSession, segment_id: int) -> Sequence[AnyRow]:
+    """Entries and exits of each day (UTC) on which there were any: day, entered, left."""
+    query = select(
+        tallies.c.day, func.sum(tallies.c.entered).label("entered"), func.sum(tallies.c.left).label("left")
+    ).where(tallies.c.segment_id == segment_id)
+    return (await session.execute(query.group_by(tallies.c.day).order_by(tallies.c.day))).all()
+
+
+async def sizes(session: AsyncSession, segment_ids: Sequence[int], day: date) -> dict[int, tuple[int, int, int]]:
+    """Members of these segments, and how many of them entered and left on a day."""
+    today = tallies.c.day == day
+    query = select(
+        tallies.c.segment_id,
+        func.sum(tallies.c.entered - tallies.c.left).label("size"),
+        func.coalesce(func.sum(tallies.c.entered).filter(today), 0).label("entered"),
+        func.coalesce(func.sum(tallies.c.left).filter(today), 0).label("left"),
+    ).where(tallies.c.segment_id.in_(segment_ids))
+    rows = await session.execute(query.group_by(tallies.c.segment_id))
+    return {row.segment_id: (int(row.size), int(row.entered), int(row.left)) for row in rows}
+
+
+async def fold(session: AsyncSession) -> None:
+    """Make one tally of many of one day."""
+    await session.execute(_FOLD)
