@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 from gateway.console.parts.basics import (
+    Tone,
     alert,
     badge,
     button,
@@ -44,6 +45,7 @@ __all__ = [
     "Listing",
     "Region",
     "Table",
+    "Tone",
     "When",
     "alert",
     "badge",
