@@ -48,6 +48,7 @@ class Memory:
         self.bus = house.bus
         self.keyring = Keyring()
         self.buckets = Buckets(settings.rate)
+        self.addresses = settings.contact_ids == "keep"
         self.link_key = settings.key(links.PURPOSE)
         self.link_key_before = settings.previous_key(links.PURPOSE)
         self.services = proxy.client()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, SecretStr
 
 from shared.settings import Settings as Kernel
@@ -22,6 +24,10 @@ class Settings(Kernel):
     """The one-time password of the account `admin`, which is made at the start when there is no account at all."""
     rate: float = 50_000.0
     """Events per second a write key may send to one process, unless the key has a rate of its own."""
+
+    contact_ids: Literal["refuse", "keep"] = "refuse"
+    """Calls whose userId, anonymousId or previousId is an e-mail address or a phone number (+…): ids stand in clear in
+    every service, so they are refused, with the reason; `keep` takes them as they come."""
 
     def urls(self) -> dict[str, str]:
         """Address of each service."""

@@ -111,7 +111,8 @@ class Visit:
         """What the request itself says about its events."""
         assert self.key is not None
         client = self.request.scope.get("client")
-        return rules.Arrival(self.now, self.key.id, client[0] if client else None, self.agent)
+        ip = client[0] if client else None
+        return rules.Arrival(self.now, self.key.id, ip, self.agent, self.memory.addresses)
 
 
 class TooFast(Refused):

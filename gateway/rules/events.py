@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,9 @@ FUTURE = timedelta(hours=24)
 
 SKEW = timedelta(seconds=60)
 """A clock that differs by less is right: the difference is the way here, and a resend keeps its time."""
+
+_EMAIL = re.compile(r"[^@\s<>()\[\],;:\"\\]{1,64}@[^@\s<>()\[\],;:\"\\]{1,253}")
+_PHONE = re.compile(r"\+[0-9][0-9 ().\-]{4,22}[0-9]")
 
 Shape = TypeVar("Shape")
 
@@ -100,6 +104,8 @@ class Arrival:
     source: str
     ip: str | None = None
     user_agent: str | None = None
+    addresses: bool = True
+    """Whether an id may be an e-mail address or a phone number."""
 
 
 @dataclass(frozen=True)
@@ -211,6 +217,8 @@ def taken(
     if not viewer:
         raise Refused(400, "missing_id", "userId or anonymousId is required", field="userId")
     _bounded(sent)
+    if not arrival.addresses:
+        _opaque(sent)
     _complete(sent, kind)
     context = {**(shared or {}), **(sent.context or {})}
     if arrival.ip is not None:
@@ -262,6 +270,33 @@ def _bounded(sent: Sent) -> None:
             raise Refused(400, "too_long", f"{field} may have {TEXT} characters", field=field)
         if text and not text.strip():
             raise Refused(400, "blank", f"{field} is nothing but white space", field=field)
+
+
+def _opaque(sent: Sent) -> None:
+    """Refuse ids that are contact data: ids are kept as they come, in every service, and contact data never is."""
+    for field, text in (
+        ("userId", sent.user_id),
+        ("anonymousId", sent.anonymous_id),
+        ("previousId", sent.previous_id),
+    ):
+        if text and is_address(text):
+            raise Refused(
+                400,
+                "contact_as_id",
+                f"{field} is an e-mail address or a phone number: send an id of your own, and the address in the traits"
+                " of an identify call, where it is kept encrypted",
+                field=field,
+            )
+
+
+def is_address(text: str) -> bool:
+    """Whether this can be nothing else: an e-mail address, or a number with its country's code (+86 138 …).
+
+    Digits alone may be an id of the platform's own.
+    """
+    if "@" in text:
+        return _EMAIL.fullmatch(text.strip()) is not None
+    return text.lstrip().startswith("+") and _PHONE.fullmatch(text.strip()) is not None
 
 
 def _complete(sent: Sent, kind: Call) -> None:

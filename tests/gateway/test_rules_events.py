@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +20,37 @@ from shared.contracts.events import Call
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 ARRIVAL = Arrival(NOW, "key1", "192.0.2.7", "Agent/1")
+
+
+@pytest.mark.parametrize("field", ["userId", "anonymousId", "previousId"])
+@pytest.mark.parametrize(
+    ("text", "is_address"),
+    [
+        ("bob@example.com", True),
+        (" 张三@例子.中国 ", True),
+        ("+86 138-1234-5678", True),
+        ("13812345678", False),
+        ("@bob", False),
+        ("bob@", False),
+        ("a@b@c", False),
+        ("+12", False),
+        ("u+1@x y", False),
+    ],
+)
+def test_an_address_is_no_id_unless_it_is_said_to_be(field: str, text: str, is_address: bool) -> None:
+    sent = {"userId": "u1", "anonymousId": "a1", "previousId": "p1", field: text}
+    body = json.dumps(sent).encode()
+    assert rules.one(body, "alias", ARRIVAL).item
+    strict = dataclasses.replace(ARRIVAL, addresses=False)
+    if is_address:
+        with pytest.raises(Refused, match="in the traits of an identify call") as raised:
+            rules.one(body, "alias", strict)
+        assert (raised.value.code, raised.value.field) == ("contact_as_id", field)
+        assert text.strip() not in raised.value.message
+    else:
+        assert rules.one(body, "alias", strict).item
+
+
 TRACK: dict[str, Any] = {"userId": "u1", "event": "Content Liked"}
 
 
