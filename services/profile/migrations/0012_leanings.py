@@ -18,7 +18,7 @@ def upgrade() -> None:
         "tags", sa.Column("interest", JSONB, comment="tags, share and weight that give it, for tags of kind interest")
     )
     op.execute(
-        "UPDATE tags SET interest = jsonb_build_object('tags', jsonb_build_array(key), 'share', 0.1, 'weight', 1.0)"
+        "UPDATE tags SET interest = jsonb_build_object('tags', jsonb_build_array(key), 'share', 0.1, 'weight', 0.5)"
         " WHERE kind = 'interest'"
     )
     op.create_table(
