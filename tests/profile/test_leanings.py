@@ -111,7 +111,7 @@ async def test_interests_follow_who_becomes_one_and_who_refuses(running: Running
     await ask(running, "PUT", "/v1/profiles/user_id:u1/consents", no)
     await last(running, 1, {})
     await ask(running, "PUT", "/v1/tags/anime", {"name": "anime", "kind": "interest", "interest": {"share": 0.3}})
-    assert (await ask(running, "GET", "/v1/tags/anime"))["interest"] == {"tags": ["anime"], "share": 0.3, "weight": 1.0}
+    assert (await ask(running, "GET", "/v1/tags/anime"))["interest"] == {"tags": ["anime"], "share": 0.3, "weight": 0.5}
     await ask(running, "PUT", "/v1/tags/x", {"name": "x", "interest": {}}, status=422)
 
 

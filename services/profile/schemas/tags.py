@@ -39,8 +39,7 @@ class Interest(Input):
         0.1, description="Of all his interests, at least this part; it is also the weight he has the tag with"
     )
     weight: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] = Field(
-        1.0,
-        description="At least this much, faded as it is now: a like counts 1 when new, half a half-life later",
+        0.5, description="At least this much, faded as it is now: a like counts 1 when new, 0.5 a half-life later"
     )
 
 
