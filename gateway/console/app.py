@@ -15,7 +15,7 @@ from nicegui import app as nicegui_app
 from nicegui import ui
 from starlette.responses import RedirectResponse, Response
 
-from gateway.console import frame, memory, pages, seat, texts, theme
+from gateway.console import downloads, frame, memory, pages, seat, texts, theme
 from gateway.console.api import ADDRESS, Api, ApiError, client, vouch
 from gateway.console.settings import Settings
 from shared import telemetry
@@ -38,6 +38,7 @@ def create(settings: Settings) -> FastAPI:
     for found in pkgutil.iter_modules([str(Path(pages.__file__).parent)]):
         importlib.import_module(f"{pages.__name__}.{found.name}")
     _doors(app, http)
+    downloads.doors(app)
     nicegui_app.on_page_exception(_broken)
     ui.run_with(app, title="Marquee", tailwind=False, show_welcome_message=False, reconnect_timeout=20)
     return app

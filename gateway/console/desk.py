@@ -6,7 +6,6 @@ its language.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -15,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import dates, numbers
 from nicegui import Client, ui
+from starlette.datastructures import QueryParams
 
 from gateway.console import texts
 from gateway.console.api import Api
@@ -25,7 +25,7 @@ _desks: WeakKeyDictionary[Client, Desk] = WeakKeyDictionary()
 
 @dataclass(kw_only=True)
 class Desk:
-    """What a page knows about its operator. `query` is the query of its address."""
+    """What a page knows about its operator. `query` is that of its address; `getlist` reads what is there twice."""
 
     api: Api
     operator: dict[str, Any] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Desk:
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     dark: bool = False
     path: str = "/"
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: QueryParams = field(default_factory=QueryParams)
 
     def may(self, permission: str) -> bool:
         """Whether the operator's role allows it: what it does not allow is not offered."""

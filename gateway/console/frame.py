@@ -144,7 +144,7 @@ async def _seated(request: Request) -> Desk:
         zone=zone_of(preferences.get("zone")),
         dark=bool(preferences.get("dark")),
         path=request.url.path,
-        query=dict(request.query_params),
+        query=request.query_params,
     )
 
 
@@ -215,7 +215,7 @@ def _search(text: str | None) -> None:
 
 
 def _preference(desk: Desk, **wanted: object) -> str:
-    here = desk.path + (f"?{urlencode(dict(desk.query))}" if desk.query else "")
+    here = desk.path + (f"?{desk.query}" if desk.query else "")
     return f"/preferences?{urlencode({**wanted, 'next': here})}"
 
 

@@ -9,7 +9,7 @@
 | `later(build)` | a region that loads after the page is shown, and can be refreshed |
 | `confirm`, `dialog` | questions; a destructive act asks |
 | `empty`, `failed`, `show_error`, `say`, `alert` | what is not there, what went wrong, what worked |
-| `progress`, `job` | long work |
+| `progress`, `job`, `download` | long work |
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from gateway.console.parts.basics import (
 from gateway.console.parts.charts import bars, chart, funnel, heat, lines, radar
 from gateway.console.parts.dialogs import confirm, dialog, secret
 from gateway.console.parts.errors import failed, field_errors, say, show_error, words
+from gateway.console.parts.files import download
 from gateway.console.parts.progress import job, progress
 from gateway.console.parts.regions import Region, later
 from gateway.console.parts.table import Act, Badge, Chips, Column, Link, Listing, Table, When
@@ -54,6 +55,7 @@ __all__ = [
     "chart",
     "confirm",
     "dialog",
+    "download",
     "empty",
     "facts",
     "failed",
