@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -16,8 +17,10 @@ from services.profile.app import SERVICE
 from services.profile.rules import search as rules
 from services.profile.store import search as store
 from services.profile.tables import activity, touched
+from shared import pages
 from shared.contracts import EventReceived
 from shared.database import Database
+from shared.pages import PageAsked
 from tests.harness.houses import Opening, Running
 from tests.profile.samples import NOON, call
 
@@ -109,7 +112,7 @@ async def test_pages_in_every_order_hold_everybody_once(running: Running) -> Non
                 assert seen == sorted(seen, reverse=True)
 
 
-async def test_the_index_finds_what_the_walk_finds(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_index_finds_what_the_walk_finds(db: Database) -> None:
     items = [call("identify", user_id=f"u{n}", traits={"n": n, "city": f"city {n % 4}"}, after=n) for n in range(40)]
     async with db.transaction() as session:
         await absorb(session, items)
@@ -123,13 +126,56 @@ async def test_the_index_finds_what_the_walk_finds(db: Database, monkeypatch: py
         for wanted in wants:
             for sort in store.ORDERS:
                 walked = await store.window(session, wanted, sort, cursor=None)
-                indexed = await store.by_index(session, wanted, sort, cursor=None, limit=100)
+                rarest, _ = await store.rarest(session, wanted)
+                indexed = await store.by_index(session, wanted, sort, rarest, cursor=None, limit=100)
                 assert walked.end
                 assert walked.found == indexed != []
-                second = await store.by_index(session, wanted, sort, cursor=indexed[3], limit=100)
+                second = await store.by_index(session, wanted, sort, rarest, cursor=indexed[3], limit=100)
                 assert second == indexed[4:]
+                for number in range(len(wanted.conditions)):
+                    assert await store.among(session, wanted, sort, number, cursor=None, limit=4) == indexed[:4]
+                    met = await store.among(session, wanted, sort, number, cursor=indexed[1], limit=3)
+                    assert met == indexed[2:5]
+                    assert await store.among(session, wanted, sort, number, cursor=None, limit=100) is None
                 small = await store.window(session, wanted, sort, cursor=None, size=5)
                 assert small.found == [place for place in indexed if small.edge and place >= small.edge]
+
+
+@pytest.mark.parametrize(
+    "sizes", [{}, {"FEW": 0}, {"FEW": 0, "WIDE": 9}, {"CAP": 2}, {"CAP": 2, "FAR": 4}, {"FEW": 99}]
+)
+async def test_every_way_of_filling_a_page_gives_the_same_pages(
+    db: Database, monkeypatch: pytest.MonkeyPatch, sizes: dict[str, int]
+) -> None:
+    """Walking, walking among those who fit, and the index: only the time depends on which way is taken."""
+    items = [call("identify", user_id=f"u{n}", traits={"n": n, "city": f"city {n % 4}"}, after=n) for n in range(40)]
+    async with db.transaction() as session:
+        await absorb(session, items)
+    await refreshed(db)
+    for name, value in ({"NEAR": 2, "STEP": 3, "FAR": 20} | sizes).items():
+        monkeypatch.setattr(store, name, value)
+    wants = {
+        ("n:gte:10",): set(range(11, 41)),
+        ("city:eq:city 2", "n:lt:30"): {n + 1 for n in range(2, 30, 4)},
+        ("city:contains:ity 3",): {n + 1 for n in range(3, 40, 4)},
+        ("city:contains:ity 3", "city:contains:city"): {n + 1 for n in range(3, 40, 4)},
+    }
+    async with db.transaction() as session:
+        for (written, expected), sort in itertools.product(wants.items(), store.ORDERS):
+            wanted = search.wanted(traits=search.parsed(written))
+            seen: list[int] = []
+            cursor = None
+            for _ in range(20):
+                place = PageAsked(4, pages.decode(cursor) if cursor else None)
+                page = await search.page(session, place, q=None, wanted=wanted, sort=sort, unmasked=False)
+                seen += [one.profile_id for one in page.items]
+                cursor = page.next
+                if cursor is None:
+                    break
+            assert len(seen) == len(expected)
+            assert set(seen) == expected
+            if sort != "events":
+                assert seen == sorted(seen, reverse=True)
 
 
 async def test_a_changed_trait_is_found_by_its_new_value_only(running: Running) -> None:

@@ -159,16 +159,38 @@ async def _places(
 
 async def _filtered(session: AsyncSession, wanted: Wanted, sort: Sort, cursor: Place | None, limit: int) -> list[Place]:
     """The next who are wanted. Who are many stand near by, who are few are in an index: neither way takes long."""
-    walked = await store.window(session, wanted, sort, cursor=cursor, size=store.NEAR)
-    if len(walked.found) >= limit or walked.end:
-        return walked.found
-    # So many rows, and some more, should hold a page if it goes on like that.
-    likely = limit * store.NEAR * 5 // (4 * len(walked.found)) if walked.found else store.FAR + 1
-    if likely <= store.FAR:
-        walked = await store.window(session, wanted, sort, cursor=cursor, size=likely)
-        if len(walked.found) >= limit or walked.end:
-            return walked.found
-    return await store.by_index(session, wanted, sort, cursor=cursor, limit=limit)
+    near = await store.window(session, wanted, sort, cursor=cursor, size=store.NEAR)
+    if len(near.found) >= limit or near.end:
+        return near.found[:limit]
+    if len(wanted.conditions) <= 1 and all(one.op == "contains" for one in wanted.conditions):
+        # The index for looking inside values is slow where many fit, and counting by it takes as long as asking it.
+        rarest, matches = 0, store.CAP if near.found else 0
+    else:
+        rarest, matches = await store.rarest(session, wanted)
+    if store.FEW < matches < store.CAP:
+        met = await store.among(session, wanted, sort, rarest, cursor=cursor, limit=limit)
+    elif matches >= store.CAP:
+        met = await _further(session, wanted, sort, near, limit)
+    else:
+        met = None
+    return met or await store.by_index(session, wanted, sort, rarest, cursor=cursor, limit=limit)
+
+
+async def _further(
+    session: AsyncSession, wanted: Wanted, sort: Sort, near: store.Windowed, limit: int
+) -> list[Place] | None:
+    """Walk on from what was found near by; None when it is too far."""
+    found, edge, walked = list(near.found), near.edge, store.NEAR
+    while walked < store.FAR:
+        # So many more rows, and some more, should fill the page if it goes on like that.
+        likely = (limit - len(found)) * walked * 5 // (4 * len(found)) if found else store.STEP
+        size = min(max(likely, store.NEAR), store.STEP)
+        window = await store.window(session, wanted, sort, cursor=edge, size=size)
+        found += window.found
+        if len(found) >= limit or window.end:
+            return found[:limit]
+        edge, walked = window.edge, walked + size
+    return None
 
 
 def _cursor(asked: PageAsked, sort: Sort) -> Place | None:

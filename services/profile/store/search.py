@@ -17,11 +17,14 @@ from shared.together import Write
 Place = tuple[Any, int]
 """Where a page begins: after this value and this profile."""
 
-NEAR, FAR = 500, 10_000
-"""Rows walked in the order of the list, first and then at most, before the index of a condition is asked instead."""
+NEAR, STEP, FAR = 500, 2_500, 5_000
+"""Rows walked in the order of the list with a look at each for what is asked: first, then at a time, and at most."""
 
-CAP = 20_000
-"""How far matches are counted to see which condition is the rarest."""
+WIDE = 60_000
+"""Rows walked at most when those who fit a condition are known: a row is then half a microsecond, a look five."""
+
+FEW, CAP = 2_000, 20_000
+"""So few matches are best sorted; more are best met on the way; how far matches are counted at all."""
 
 COMPARED = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 ORDERS: dict[Sort, str] = {"newest": "profile_id", "last_seen": "last_seen", "events": "events"}
@@ -205,7 +208,7 @@ def _typed(statement: str, values: Mapping[str, Any]) -> Any:
 
 
 async def window(
-    session: AsyncSession, wanted: Wanted, sort: Sort, *, cursor: Place | None, size: int = FAR
+    session: AsyncSession, wanted: Wanted, sort: Sort, *, cursor: Place | None, size: int = STEP
 ) -> Windowed:
     """Who is wanted among the next `size` viewers of the list: time is bounded however rare they are."""
     values: dict[str, Any] = {"size": size}
@@ -233,13 +236,43 @@ async def window(
     )
 
 
+async def among(
+    session: AsyncSession, wanted: Wanted, sort: Sort, number: int, *, cursor: Place | None, limit: int
+) -> list[Place] | None:
+    """Who is wanted among the next `WIDE` viewers of the list, those who fit one condition gathered beforehand.
+
+    None when they do not fill the page: more may stand behind.
+    """
+    values: dict[str, Any] = {"size": WIDE, "limit": limit}
+    order = ORDERS[sort]
+    seen = _seen(wanted, values)
+    base = _after(sort, cursor, values) + (seen if sort == "last_seen" else [])
+    fits = _asks(number, wanted.conditions[number], values)
+    # IS TRUE keeps the planner from making a join of it, for which it would sort all who fit.
+    clauses = [
+        f"(profile_id IN (SELECT v.profile_id FROM search AS v WHERE {fits})) IS TRUE",  # noqa: S608
+        *_probes(wanted, values, but=number),
+        *([] if sort == "last_seen" else seen),
+    ]
+    by = "profile_id DESC" if sort == "newest" else f"{order} DESC, profile_id DESC"
+    last_seen = ", last_seen" if seen else ""
+    statement = f"""
+        SELECT place, profile_id FROM (
+          SELECT profile_id, {order} AS place{last_seen} FROM activity {_where(base)} ORDER BY {by} LIMIT :size
+        ) AS w
+        {_where(clauses)} LIMIT :limit
+        """  # noqa: S608 - built of our own words
+    await session.execute(_CUSTOM)
+    rows = (await session.execute(_typed(statement, values), values)).all()
+    return [(row.place, row.profile_id) for row in rows] if len(rows) == limit else None
+
+
 async def by_index(
-    session: AsyncSession, wanted: Wanted, sort: Sort, *, cursor: Place | None, limit: int
+    session: AsyncSession, wanted: Wanted, sort: Sort, rarest: int, *, cursor: Place | None, limit: int
 ) -> list[Place]:
     """Who is wanted, from the index of the rarest condition: time grows with how many it fits."""
     values: dict[str, Any] = {"limit": limit}
     await session.execute(_CUSTOM)
-    rarest = await _rarest(session, wanted)
     order = ORDERS[sort]
     if wanted.conditions:
         source = (
@@ -258,13 +291,15 @@ async def by_index(
     return [(row.place, row.profile_id) for row in rows]
 
 
-async def _rarest(session: AsyncSession, wanted: Wanted) -> int:
-    if len(wanted.conditions) < 2:
-        return 0
+async def rarest(session: AsyncSession, wanted: Wanted) -> tuple[int, int]:
+    """Which condition fits the fewest, and how many, counted to `CAP`."""
+    if not wanted.conditions:
+        return 0, CAP
     values: dict[str, Any] = {}
     counted = ", ".join(
         f"(SELECT count(*) FROM (SELECT FROM search AS v WHERE {_asks(number, condition, values)} LIMIT {CAP}) AS c)"  # noqa: S608
         for number, condition in enumerate(wanted.conditions)
     )
+    await session.execute(_CUSTOM)
     counts = (await session.execute(text(f"SELECT {counted}"), values)).one()
-    return min(range(len(counts)), key=counts.__getitem__)
+    return min(enumerate(counts), key=lambda one: one[1])

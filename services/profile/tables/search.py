@@ -42,7 +42,7 @@ activity = Table(
     Column("last_seen", TIME, nullable=False),
     Column("events", BigInteger, nullable=False),
     Index("activity_last_seen", "last_seen", "profile_id"),
-    Index("activity_events", "events", "profile_id"),
+    Index("activity_events", "events", "profile_id", postgresql_include=["last_seen"]),
     comment="When viewers were seen and how often, over all their identities, for ordering lists",
 )
 
