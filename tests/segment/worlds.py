@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -139,7 +140,7 @@ def merged(*parts: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
     return st.tuples(*parts).map(lambda all_: {key: value for part in all_ for key, value in part.items()})
 
 
-steps = one("event", names, where=wheres)
+steps = one("event", names) | one("event", names) | one("event", names, where=wheres)
 behaviour: list[st.SearchStrategy[Json]] = [
     merged(one("did", names, where=wheres), windows),
     merged(one("did", names, where=wheres, times=whole_times), windows),
@@ -149,7 +150,7 @@ behaviour: list[st.SearchStrategy[Json]] = [
     merged(one("last", names, where=wheres, having=wheres), windows),
     one(
         "sequence",
-        st.lists(steps, min_size=2, max_size=3),
+        st.lists(steps, min_size=2, max_size=2) | st.lists(steps, min_size=3, max_size=3),
         within=spans,
         gap=spans,
         same=pick(["kind", "box.kind"]),
@@ -161,7 +162,8 @@ behaviour: list[st.SearchStrategy[Json]] = [
     ),
     st.fixed_dictionaries({"stopped": names, "quiet": spans, "before": spans}, optional={"where": wheres}),
     st.fixed_dictionaries(
-        {"restarted": names, "recent": spans, "quiet": spans, "before": spans}, optional={"where": wheres}
+        {"restarted": names, "recent": pick(SPANS[:3]), "quiet": pick(SPANS[:3]), "before": pick(SPANS[2:])},
+        optional={"where": wheres},
     ),
 ]
 known: list[st.SearchStrategy[Json]] = [
@@ -192,24 +194,37 @@ def dated(keys: tuple[str, ...]) -> st.SearchStrategy[Json]:
     return st.builds(lambda inner, length: {"has_been": inner, "for": length}, whole, spans)
 
 
+@cache
+def leaves(keys: tuple[str, ...]) -> st.SearchStrategy[st.SearchStrategy[Json]]:
+    """Any leaf; every kind as often as the others."""
+    others = [dated(keys)] + ([one("in_segment", pick(keys))] if keys else [])
+    return pick([*behaviour, *known, *others])
+
+
+SHAPES = (pick(["leaf"]), pick([*["leaf"] * 5, "all", "any", "not"]), pick([*["leaf"] * 3, "all", "any", "not"]))
+WIDTHS = pick([1, 2, 2, 3])
+
+
 @st.composite
 def rules(draw: st.DrawFn, keys: tuple[str, ...] = (), depth: int = 2) -> Json:
     """Rules that may ask about these segments."""
-    kind = draw(pick(["leaf"] * 5 + ["all", "any", "not"])) if depth else "leaf"
+    kind = draw(SHAPES[depth])
     if kind == "not":
         return {"not": draw(rules(keys, depth - 1))}
     if kind != "leaf":
-        return {kind: [draw(rules(keys, depth - 1)) for _ in range(draw(pick([1, 2, 2, 3])))]}
-    others = [dated(keys)] + ([one("in_segment", pick(keys))] if keys else [])
-    return draw(draw(pick([*behaviour, *known, *others])))
+        return {kind: [draw(rules(keys, depth - 1)) for _ in range(draw(WIDTHS))]}
+    return draw(draw(leaves(keys)))
+
+
+RULES = (rules(), rules(("list", "s0")), rules(("list", "s0", "s1")))
 
 
 @st.composite
 def _worlds(draw: st.DrawFn) -> dict[str, Json]:
     return {
-        "s0": draw(rules()),
-        "s1": draw(rules(("list", "s0"))),
-        "s2": draw(rules(("list", "s0", "s1"))),
+        "s0": draw(RULES[0]),
+        "s1": draw(RULES[1]),
+        "s2": draw(RULES[2]),
     }
 
 
@@ -254,10 +269,10 @@ _persons = st.builds(
         },
     ),
     events=(st.lists(happenings, min_size=4, max_size=8) | st.lists(happenings, max_size=2)).map(_apart),
-    tags=st.dictionaries(pick(["vip", "fan"]), pick([0.25, 0.5, 1.0])),
+    tags=st.dictionaries(pick(["vip", "fan"]), pick([0.25, 0.5, 1.0]), min_size=1),
     profile_id=st.integers(1, 2**32 - 1),
     scores=st.dictionaries(pick(["churn"]), pick([0.0, 1.0, 2.5, 0.1])),
-    consent=st.dictionaries(pick(["email", "sms"]), st.booleans()),
+    consent=st.dictionaries(pick(["email", "sms"]), st.booleans(), min_size=1),
     has=st.lists(pick(["email", "push"]), unique=True),
     since=since(*TRAITS),
     tag_since=since("vip", "fan"),
