@@ -25,6 +25,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    tuple_,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -40,6 +41,15 @@ PROFILE, ORIGIN, VALUE = "profile_id", "origin", "value"
 
 PAGE_BYTES = 128 * 1024
 PAGE_ROWS = 200
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where to go on with a person's rows: in this table after the row with this key, or after so many hidden rows."""
+
+    place: int = 0
+    key: list[Any] | None = None
+    skip: int = 0
+
 
 Prepare = Callable[[AsyncSession, Sequence[int], Sequence[str]], Awaitable[dict[str, int]]]
 
@@ -63,6 +73,8 @@ class Keeps:
     tables: MetaData
     also: dict[str, tuple[Column[Any], ...]] = field(default_factory=dict)
     spared: frozenset[str] = frozenset()
+    order: dict[str, tuple[Column[Any], ...]] = field(default_factory=dict)
+    """By table: columns that an index serves and that name a row, where that is not the primary key."""
     hidden: tuple[Hidden, ...] = ()
     """`before` removes these."""
     before: Prepare | None = None
@@ -194,20 +206,25 @@ async def page(session: AsyncSession, keeps: Keeps, asked: PersonAsked) -> Perso
     """Rows of one table about a viewer, as many as fit an answer."""
     about = _about(keeps, asked.profile_ids, asked.origins)
     tables = list(about)
-    place, offset = (int(part) for part in (asked.after or "0:0").split(":"))
+    there = msgspec.json.decode(asked.after, type=Place) if asked.after else Place()
+    place = there.place
     places = len(tables) + len(keeps.hidden)
     if place >= places:
         return PersonAnswered(table="", rows=[])
     if place < len(tables):
         table = tables[place]
         name = str(table.name)
-        order = list(table.primary_key.columns) or list(table.c)
-        query = select(table).where(about[table]).order_by(*order).offset(offset).limit(PAGE_ROWS)
+        order = keeps.order.get(name) or tuple(table.primary_key.columns) or tuple(table.c)
+        query = select(table).where(about[table]).order_by(*order).limit(PAGE_ROWS)
+        if there.key is not None:
+            key = [msgspec.convert(one, column.type.python_type) for one, column in zip(there.key, order, strict=True)]
+            query = query.where(tuple_(*order) > tuple_(*key))
         found: Sequence[Mapping[Any, Any]] = (await session.execute(query)).mappings().all()
     else:
         hidden = keeps.hidden[place - len(tables)]
         name = hidden.table
-        found = (await hidden.rows(session, asked.profile_ids, asked.origins))[offset : offset + PAGE_ROWS]
+        order = ()
+        found = (await hidden.rows(session, asked.profile_ids, asked.origins))[there.skip : there.skip + PAGE_ROWS]
     rows: list[dict[str, Any]] = []
     size = 0
     for row in found:
@@ -217,8 +234,12 @@ async def page(session: AsyncSession, keeps: Keeps, asked: PersonAsked) -> Perso
             break
         rows.append(shown)
     more = len(rows) < len(found) or len(found) == PAGE_ROWS
-    following = f"{place}:{offset + len(rows)}" if more else f"{place + 1}:0"
-    return PersonAnswered(table=name, rows=rows, next=following if more or place + 1 < places else None)
+    following: Place | None = Place(place + 1) if place + 1 < places else None
+    if more:
+        last = found[len(rows) - 1]
+        following = Place(place, [last[one.name] for one in order] if order else None, there.skip + len(rows))
+    after = msgspec.json.encode(following).decode() if following is not None else None
+    return PersonAnswered(table=name, rows=rows, next=after)
 
 
 async def _receipt(session: AsyncSession, fact: ProfileErased, rows: dict[str, int]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -131,6 +133,32 @@ async def test_a_suppression_can_be_lifted_by_an_admin_with_a_reason(open_house:
     assert [one["ids"] for one in rest.json()["lifted"]] == [1, 3]
     await running.tell(call(user_id="u1"))
     assert await eventually(lambda: known("user_id:u1")) > before
+
+
+async def test_pages_of_many_events_hold_each_once(take: Take, db: Database) -> None:
+    """Events of one instant, in two months and of two ids: a page goes on after the last one and reads none twice."""
+    await take(call(user_id="u1"), call(user_id="u2"), call(user_id="u1", after=-86_400 * 30))
+    number = int(os.environ.get("MARQUEE_PERSON_EVENTS", "900"))
+    async with db.transaction() as session:
+        await session.execute(
+            text(
+                "INSERT INTO events (time, profile_id, message_id, origin, type, event, received_at, source,"
+                " properties, context) SELECT time, profile_id, 'x' || n || message_id, origin, type, event,"
+                " received_at, source, properties, context FROM events, generate_series(1, :n) AS n"
+            ),
+            {"n": number // 3},
+        )
+    seen: list[str] = []
+    after: str | None = None
+    began, pages = time.perf_counter(), 0
+    async with db.transaction() as session:
+        while after is not None or not pages:
+            asked = PersonAsked(profile_ids=[1, 2], origins=["user_id:u1", "user_id:u2"], after=after)
+            page = await erasure.page(session, erasures.KEEPS, asked)
+            seen += [row["message_id"] for row in page.rows if page.table == "events"]
+            after, pages = page.next, pages + 1
+    assert len(seen) == len(set(seen)) == number + 3
+    assert time.perf_counter() - began < pages * 0.2, f"{pages} pages"
 
 
 async def test_everything_about_one_person_can_be_paged(take: Take, db: Database) -> None:

@@ -20,7 +20,7 @@ from services.profile.rules.events import Call
 from services.profile.schemas.erasures import Erasure, Lifting, NewErasure
 from services.profile.store import erasures
 from services.profile.store import links as link_store
-from services.profile.tables import metadata, redirects, suppressed
+from services.profile.tables import events, metadata, redirects, suppressed
 from shared import clock, erasure, lasting, pages, telemetry
 from shared.bus import Unanswered
 from shared.contracts import (
@@ -65,6 +65,7 @@ KEEPS = Keeps(
     also={PROFILE: (redirects.c.into_id,)},
     spared=frozenset({"erasures", "links", "moves", "vetoes"}),
     before=_first,
+    order={"events": (events.c.profile_id, events.c.time, events.c.id)},
 )
 
 

@@ -11,7 +11,7 @@ from services.segment.actions import judging
 from services.segment.rules.blocks import block_of, place_of, unpack
 from services.segment.rules.book import Change
 from services.segment.store import definitions, log, members
-from services.segment.tables import homes, metadata, redirects
+from services.segment.tables import events, homes, metadata, redirects
 from shared import clock
 from shared.erasure import ORIGIN, PROFILE, Hidden, Keeps
 
@@ -61,4 +61,5 @@ KEEPS = Keeps(
     also={PROFILE: (redirects.c.into_id,), ORIGIN: (homes.c.origin,)},
     hidden=(Hidden("blocks", _memberships), Hidden("transitions", _transitions)),
     before=_leave,
+    order={"events": (events.c.profile_id, events.c.event, events.c.time, events.c.event_id)},
 )
