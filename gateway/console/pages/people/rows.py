@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.console import parts
 from gateway.console.desk import Desk, t
+from gateway.console.names import trait
 from gateway.console.pages.people.filters import Filters
 
 PAGE = 50
@@ -24,7 +25,7 @@ def columns(definitions: list[dict[str, Any]]) -> list[parts.Column]:
         parts.Column("user_id", "user_id", mono=True, shown=False),
         parts.Column("has", t("people.has")),
         *(
-            parts.Column(f"trait_{one['name']}", one["name"], shown=one["name"] in SHOWN)
+            parts.Column(f"trait_{one['name']}", trait(one["name"]), shown=one["name"] in SHOWN)
             for one in sorted(definitions, key=lambda one: (one["name"] not in SHOWN, one["name"]))
             if one["name"] != "name"
         ),
@@ -52,9 +53,9 @@ def row(desk: Desk, one: dict[str, Any]) -> dict[str, Any]:
 
 def named(one: dict[str, Any]) -> str:
     """What a viewer is called: his name, else an id."""
-    for trait in ("name", "nickname", "user_name"):
-        if one["traits"].get(trait):
-            return str(one["traits"][trait])
+    for known in ("name", "nickname", "user_name"):
+        if one["traits"].get(known):
+            return str(one["traits"][known])
     ids = {known["namespace"]: known["value"] for known in one.get("identities", ())}
     return str(ids.get("user_id") or ids.get("anonymous_id") or one["profile_id"])
 
