@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segment.outside.warehouse.client import Place, Warehouse
 from services.segment.settings import Settings
+from shared.bus import Bus
 from shared.reader import Reader
 
 
@@ -19,6 +20,7 @@ class Memory:
     """Opened with the house."""
 
     warehouse: Warehouse
+    bus: Bus
     readers: Sequence[Reader] = ()
     """Those of the house; how far they are behind is how far every segment is."""
 
@@ -26,7 +28,7 @@ class Memory:
 _by_engine: WeakKeyDictionary[Any, Memory] = WeakKeyDictionary()
 
 
-def fresh(settings: Settings, readers: Sequence[Reader] = ()) -> Memory:
+def fresh(settings: Settings, bus: Bus, readers: Sequence[Reader]) -> Memory:
     """With a warehouse that starts when first asked."""
     place = Place(
         folder=settings.data / "segment",
@@ -35,7 +37,7 @@ def fresh(settings: Settings, readers: Sequence[Reader] = ()) -> Memory:
         threads=settings.warehouse_threads,
         waiting=settings.warehouse_waiting,
     )
-    return Memory(warehouse=Warehouse(place), readers=readers)
+    return Memory(warehouse=Warehouse(place), bus=bus, readers=readers)
 
 
 def belongs(memory: Memory, engine: Any) -> None:

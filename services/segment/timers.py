@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from services.segment.actions import filling, retention, timed
+from services.segment.actions import filling, lists, retention, timed
 from shared.clock import Every
 from shared.jobs import Job
 
 TIMERS = (
     Every(1, timed.transitions, name="transitions"),
     Every(30, timed.tidy, name="tidy tallies"),
+    Every(3600, lists.forget, name="forget uploads"),
     Every(5, retention.expire, name="retention"),
 )
-JOBS = (Job(filling.FILL, filling.step),)
+JOBS = (Job(filling.FILL, filling.step), Job(lists.LIST, lists.step))

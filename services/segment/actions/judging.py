@@ -8,14 +8,16 @@ judgements of one viewer follow each other; only readers ever wait for these loc
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
+from pyroaring import BitMap
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.segment.rules import blocks
 from services.segment.rules.blocks import block_of, place_of
 from services.segment.rules.book import Book, Change, Definition, Verdict
 from services.segment.rules.judge import Viewer
@@ -23,7 +25,7 @@ from services.segment.schemas.rule import parse
 from services.segment.store import deadlines, definitions, log, members, viewers
 from services.segment.store.definitions import Stamp
 from services.segment.store.members import Blocks
-from shared.contracts import SegmentChanged, partition_of
+from shared.contracts import PARTITIONS, SegmentChanged, partition_of
 from shared.contracts.segments import Cause
 from shared.outbox import tell
 from shared.roaring import pack
@@ -69,17 +71,20 @@ async def people(
     since = {event: None if span is None else at - span for event, span in needs.events.items()}
     deeds = await viewers.deeds(session, profile_ids, since)
     static = {key: now.ids[key] for key in needs.lists if key in now.ids}
-    lists = await members.read(session, {(block_of(one), of) for one in known for of in static.values()})
     spans = {now.ids[key]: now.since[key] for key in needs.entered if key in now.ids}
+    told = {*static.values(), *spans}
+    held = await members.read(session, {(block_of(one), of) for one in known for of in told})
     moved = await log.since(session, list(known), spans, at) if spans else {}
     found: dict[int, Viewer] = {}
     for profile_id, row in known.items():
-        block, place = block_of(profile_id), place_of(profile_id)
-        found[profile_id] = row.viewer(
-            deeds.get(profile_id, {}),
-            {key: (block, of) in lists and place in lists[block, of] for key, of in static.items()},
-            {now.definitions[of].key: moved[profile_id, of] for of in spans if (profile_id, of) in moved},
-        )
+        inside = _inside(held, profile_id, told)
+        # Of whom nothing was told for so long it does not matter any more when exactly it was.
+        entered = {
+            now.definitions[of].key: moved.get((profile_id, of), (of in inside, at - span))
+            for of, span in spans.items()
+        }
+        on = {key: of in inside for key, of in static.items()}
+        found[profile_id] = row.viewer(deeds.get(profile_id, {}), on, entered)
     return found
 
 
@@ -152,6 +157,36 @@ async def write(session: AsyncSession, now: Book, held: Blocks, changes: Sequenc
     for (segment_id, part, cause), (entered, left) in groups.items():
         if segment_id in now.definitions:
             tell_moved(session, now.definitions[segment_id], part, cause, at, entered, left)
+
+
+FACT_BLOCKS = 64
+"""Blocks of one partition in one fact: full ones take a few kilobytes."""
+
+
+def tell_blocks(
+    session: AsyncSession, of: Definition, cause: str, at: datetime, moved: Mapping[int, tuple[BitMap, BitMap]]
+) -> None:
+    """Tell who entered and left whole blocks, as bitmaps."""
+    parts: dict[int, list[int]] = {}
+    for block in sorted(moved):
+        parts.setdefault(block % PARTITIONS, []).append(block)
+    for part, those in sorted(parts.items()):
+        for start in range(0, len(those), FACT_BLOCKS):
+            piece = [moved[block] for block in those[start : start + FACT_BLOCKS]]
+            entered = BitMap.union(*(one for one, _ in piece))
+            left = BitMap.union(*(one for _, one in piece))
+            tell(
+                session,
+                SegmentChanged(
+                    key=of.key,
+                    version=of.version,
+                    part=part,
+                    cause=cast(Cause, cause),
+                    at=at,
+                    entered_roaring=blocks.pack(entered) if entered else b"",
+                    left_roaring=blocks.pack(left) if left else b"",
+                ),
+            )
 
 
 def tell_moved(

@@ -39,7 +39,7 @@ async def page(session: AsyncSession, key: str, asked: PageAsked, as_of: datetim
         ids = await members.after(session, row.id, after, asked.limit + 1)
         entries = await log.entries(session, row.id, ids[: asked.limit])
     else:
-        everyone = await log.at_instant(session, row.id, _told(row, as_of))
+        everyone = await log.at_instant(session, row.id, told_at(row, as_of))
         ids = [one for one in everyone if one > after][: asked.limit + 1]
         entries = await log.entries(session, row.id, ids[: asked.limit], as_of)
     shown = ids[: asked.limit]
@@ -56,7 +56,8 @@ def _cause(entries: dict[int, tuple[datetime, str]], one: int) -> str | None:
     return entries[one][1] if one in entries else None
 
 
-def _told(row: AnyRow, as_of: datetime) -> datetime:
+def told_at(row: AnyRow, as_of: datetime) -> datetime:
+    """An instant of which the log tells who was in. Raises BeforeTheLog, Ahead."""
     if as_of > clock.now():
         raise Ahead("members are known up to now: leave as_of out for those of this moment", field="as_of")
     if as_of < row.log_from:
@@ -68,7 +69,7 @@ def _told(row: AnyRow, as_of: datetime) -> datetime:
 async def export(session: AsyncSession, key: str, as_of: datetime | None) -> AsyncIterator[str]:
     """All members as CSV, a header first, in pieces of lines. Raises UnknownSegment, BeforeTheLog, Ahead."""
     row = await known(session, key)
-    everyone = await log.at_instant(session, row.id, _told(row, as_of) if as_of else clock.now())
+    everyone = await log.at_instant(session, row.id, told_at(row, as_of) if as_of else clock.now())
 
     async def pieces() -> AsyncIterator[str]:
         yield "profile_id\r\n"

@@ -47,9 +47,16 @@ async def stamp(session: AsyncSession) -> Stamp:
 
 
 async def active(session: AsyncSession) -> Sequence[AnyRow]:
-    """Every segment that is not archived: id, key, version, rule, filling."""
-    query = select(segments.c.id, segments.c.key, segments.c.version, segments.c.rule, segments.c.filling)
-    return (await session.execute(query.where(~segments.c.archived).order_by(segments.c.id))).all()
+    """Every segment that is not archived: id, key, name, kind, version, rule, filling."""
+    columns = ("id", "key", "name", "kind", "version", "rule", "filling")
+    query = select(*(segments.c[name] for name in columns)).where(~segments.c.archived)
+    return (await session.execute(query.order_by(segments.c.id))).all()
+
+
+async def versions(session: AsyncSession, segment_id: int) -> Sequence[AnyRow]:
+    """Every version of a segment, the oldest first: version, name, rule, archived, at."""
+    query = select(segment_versions).where(segment_versions.c.segment_id == segment_id)
+    return (await session.execute(query.order_by(segment_versions.c.version))).all()
 
 
 async def keys(session: AsyncSession) -> dict[int, str]:

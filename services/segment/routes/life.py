@@ -1,0 +1,54 @@
+"""Doors of a segment's life: versions, dependencies, snapshots."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from services.segment.actions import life
+from services.segment.routes.common import READ, WRITE, KeyPath
+from services.segment.schemas.life import Dependencies, Diff, Graph, SnapshotInput, Version
+from services.segment.schemas.segments import SegmentOutput
+from shared.database import Session
+
+router = APIRouter(prefix="/v1/segments", tags=["segments"])
+
+Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="A version")]
+Asked = Annotated[int, Query(ge=1, le=2**31 - 1, description="A version")]
+
+
+@router.get("/graph", dependencies=READ)
+async def whole_graph(session: Session) -> Graph:
+    """All segments that live, and which asks which by `in_segment`."""
+    return await life.whole_graph(session)
+
+
+@router.get("/{key}/dependencies", dependencies=READ)
+async def dependencies(session: Session, key: KeyPath) -> Dependencies:
+    """What a segment asks and who asks it. Campaigns and creatives that use it are known to their own services."""
+    return await life.dependencies(session, key)
+
+
+@router.get("/{key}/versions", dependencies=READ)
+async def versions(session: Session, key: KeyPath) -> list[Version]:
+    """What the segment was since when, the newest first."""
+    return await life.versions(session, key)
+
+
+@router.get("/{key}/diff", dependencies=READ)
+async def diff(session: Session, key: KeyPath, before: Asked, after: Asked) -> Diff:
+    """What one version says otherwise than another, place by place of the rule."""
+    return await life.diff(session, key, before, after)
+
+
+@router.post("/{key}/versions/{number}/rollback", dependencies=WRITE)
+async def roll_back(session: Session, key: KeyPath, number: Number) -> SegmentOutput:
+    """Say again what an earlier version said: a new version with the old rule, filled like any other."""
+    return await life.roll_back(session, key, number)
+
+
+@router.post("/{key}/snapshot", status_code=201, dependencies=WRITE)
+async def snapshot(session: Session, key: KeyPath, body: SnapshotInput) -> SegmentOutput:
+    """Freeze the members in a static list of its own, as they are now or as told at an instant."""
+    return await life.snapshot(session, key, body)
