@@ -155,8 +155,10 @@ async def test_one_viewer_across_phone_web_and_shop_and_the_wrong_one_taken_apar
         phone = await life.who("anonymous_id:his-phone")
         assert phone not in (0, wei, stranger)
         assert await life.who("device_id:device-1") == phone
-        likes = [await life.liked(ref) for ref in ("user_id:wei", "anonymous_id:his-phone", "anonymous_id:stranger")]
-        assert likes == [2, 1, 2]
+        for ref, likes in (("user_id:wei", 2), ("anonymous_id:his-phone", 1), ("anonymous_id:stranger", 2)):
+            assert await life.liked(ref) == likes
+            portrait = await ok(operator.get(f"/v1/profiles/{ref}/portrait"))
+            assert portrait["interactions"] == {"Content Liked": likes}
         assert await life.inside("fans") == {}
         for ids in ({"userId": "wei"}, {"anonymousId": "his-phone"}, {"anonymousId": "stranger"}):
             assert await life.sees(**ids) == "hello"

@@ -45,7 +45,8 @@ class Fans:
                 user = f"fan-{number}"
                 traits = {"email": f"{user}@example.com"}
                 await self._until_taken(client, "/v1/identify", {"userId": user, "traits": traits})
-                await self._until_taken(client, "/v1/track", {"userId": user, "event": "Content Liked"})
+                like = {"userId": user, "event": "Content Liked", "properties": {"tags": ["fandom"]}}
+                await self._until_taken(client, "/v1/track", like)
                 self.acknowledged.append(user)
                 await asyncio.sleep(0.05)
 
@@ -82,6 +83,8 @@ async def test_kill_each_in_turn(town: Suite, mailbox: Mailbox, tmp_path: Path) 
         body = {"name": "Hello", "trigger": {"segment_entered": "fans"}, "channel": "email", "content": content}
         await ok(operator.put("/v1/campaigns/hello", json=body))
         await ok(operator.post("/v1/campaigns/hello/start"))
+        await ok(operator.put("/v1/tags/fandom", json={"name": "Fandom", "kind": "interest"}))
+        await ok(operator.post("/v1/tags/fandom/adopt", json={"force": True}))
     journal = tmp_path / "journal.jsonl"
     fans = Fans(town)
     liking = asyncio.create_task(fans.run())
@@ -149,21 +152,39 @@ async def check_timeline(town: Suite, tracked: list[dict[str, Any]], fans: list[
         ours = "SELECT profile_id, event, time FROM events WHERE event IS NOT NULL ORDER BY profile_id, time, event"
         assert [tuple(row) for row in await profile.fetch(ours)] == [tuple(row) for row in await segment.fetch(ours)]
         # The sums that portraits are served from, kept batch by batch, are those of the timeline.
-        summed: Counter[tuple[str, str]] = Counter()
-        watched: Counter[str] = Counter()
-        for row in await profile.fetch("SELECT origin, data FROM aggregates"):
-            month = aggregates.read(row["data"])
-            for event, number in month.events.items():
-                summed[row["origin"], event] += number
-            watched[row["origin"]] += month.video.plays
-        counted = await profile.fetch("SELECT origin, event, count(*) AS n FROM events WHERE event <> '' GROUP BY 1, 2")
-        assert summed == {(row["origin"], row["event"]): row["n"] for row in counted}
-        assert +watched == {row["origin"]: row["n"] for row in counted if row["event"] == "Video Watched"}
+        kept_sums = await profile.fetch("SELECT origin, month, data FROM aggregates")
+        sums = {(row["origin"], row["month"]): counted(aggregates.read(row["data"])) for row in kept_sums}
+        assert sums == await recomputed(profile)
+
+        # So are the tags that interests give: every fan, and nobody else, cares for what fans do.
+        async def tagged() -> None:
+            held = await profile.fetch("SELECT origin, weight FROM tagged WHERE key = 'fandom'")
+            assert {row["origin"]: row["weight"] for row in held} == {f"user_id:{fan}": 1.0 for fan in fans}
+
+        await eventually(tagged, timeout=60)
         for name, connection in (("profile", profile), ("segment", segment)):
             assert await connection.fetchval("SELECT count(*) FROM dead_letters") == 0, name
     finally:
         await profile.close()
         await segment.close()
+
+
+def counted(month: aggregates.Month) -> dict[str, Any]:
+    """Sums but for the kinds of items, which depend on when profile heard of an item."""
+    return {name: getattr(month, name) for name in month.__struct_fields__ if name != "kinds"}
+
+
+async def recomputed(profile: asyncpg.Connection[Any]) -> dict[tuple[str, int], dict[str, Any]]:
+    """The sums by origin and month, from the rows of the timeline alone."""
+    terms = aggregates.Terms("+08:00", 14 * 86_400)
+    months: dict[tuple[str, int], aggregates.Month] = defaultdict(aggregates.Month)
+    names = "origin, event, time, source, properties, context"
+    for row in await profile.fetch(f"SELECT {names} FROM events WHERE event IS NOT NULL"):
+        properties, context = json.loads(row["properties"]), json.loads(row["context"])
+        happened = aggregates.Happened(row["event"], row["time"], row["source"], properties, context, None)
+        number = aggregates.number(row["time"])
+        aggregates.add(months[row["origin"], number], number, happened, terms)
+    return {key: counted(month) for key, month in months.items()}
 
 
 async def check_letters(town: Suite, mailbox: Mailbox, fans: list[str]) -> None:
