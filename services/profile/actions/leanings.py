@@ -8,6 +8,7 @@ nothing more happens is known at that moment: it is kept as the assignment's end
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 SOURCE = "interest"
 CHUNK = 100
 """Viewers worked out in one transaction."""
+REST = 2.0
+"""How long it rests after that, as a multiple of how long that took."""
 NOTES = 10_000
 """Viewers noted in one step of working all of them out."""
 
@@ -57,9 +60,17 @@ async def anew(session: AsyncSession, job: JobRow) -> Progress:
 
 
 async def refresh(house: House) -> bool:
-    """Work out some viewers who were noted; True when there may be more."""
+    """Work out some viewers who were noted; True when there may be more.
+
+    A viewer costs about a millisecond, so it rests twice as long as it worked: events go first, and who was noted
+    several times meanwhile is worked out once.
+    """
+    begun = time.monotonic()
     async with house.db.transaction() as session:
-        return await work_out(session, limit=CHUNK)
+        more = await work_out(session, limit=CHUNK)
+    if more:
+        await asyncio.sleep(REST * (time.monotonic() - begun))
+    return more
 
 
 async def work_out(session: AsyncSession, *, limit: int) -> bool:
