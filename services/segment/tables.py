@@ -115,8 +115,8 @@ tombstones = Table(
     Column("was", BigInteger),
     Index(None, "stamp"),
     Index(None, "at"),
-    comment="Rows of `viewers` and `events` (what) that are gone or, of events, were changed, by key and the viewer they"
-    " were of: written by triggers on both tables",
+    comment="Rows of `viewers` and `events` (what) that are gone or, of events, were changed, by key and the viewer"
+    " they were of: written by triggers on both tables",
 )
 
 homes = Table(

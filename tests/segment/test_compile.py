@@ -1,166 +1,121 @@
-"""The compiled SQL answers as plain Python does, whatever the rule says, whomever it asks about, at the edges too."""
+"""The compiled expression answers as brute force does, over many viewers at once, and says truly until when."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+import json
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-import ibis
-import msgspec
-from hypothesis import HealthCheck, example, given, settings
+import duckdb
+import pyarrow as pa
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from services.segment.rules import book as books
-from services.segment.rules import compile as compiled
-from services.segment.rules.book import Book, Definition
-from services.segment.rules.program import Parts
-from services.segment.schemas.rule import plain
-from services.segment.store import members, viewers
-from tests.segment import naive, words
-from tests.segment.conftest import undone
-from tests.segment.naive import Happening, Person
-from tests.segment.words import NOW
+from services.segment.rules.compile import Known, members
+from services.segment.schemas.rule import parse
+from tests.segment import naive, worlds
+from tests.segment.naive import Person
+from tests.segment.worlds import MICROSECOND, NOW
 
-MILLISECOND = timedelta(milliseconds=1)
-
-People = Mapping[int, tuple[dict[str, Any], Sequence[tuple[str, datetime, dict[str, Any]]], Sequence[str]]]
-
-histories: st.SearchStrategy[People] = st.dictionaries(
-    st.integers(1, 2**40),
-    st.tuples(words.objects, st.lists(words.happenings, max_size=6), st.lists(words.names, max_size=3)),
-    min_size=1,
-    max_size=4,
-)
+MANY: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+INSTANT = pa.timestamp("us", tz="UTC")
 
 
-async def _know(session: AsyncSession, people: People) -> dict[int, Person]:
-    """Write viewers and events through the store; what they are to the evaluator."""
-    await viewers.appear(session, sorted(people))
-    await viewers.update(session, [words.profile(key, 1, *tags, **traits) for key, (traits, _, tags) in people.items()])
-    facts = [
-        words.event(key, name, time, **properties)
-        for key, (_, happenings, _) in people.items()
-        for name, time, properties in happenings
-    ]
-    await viewers.record(session, facts)
-    return {
-        key: Person(traits, [Happening(*happening) for happening in happenings], tags)
-        for key, (traits, happenings, tags) in people.items()
-    }
+class Told(json.JSONEncoder):
+    """Instants as profile tells them."""
+
+    def default(self, o: Any) -> Any:
+        return worlds.written(o) if isinstance(o, datetime) else super().default(o)
 
 
-async def _ask(session: AsyncSession, query: str, ids: Sequence[int], as_of: datetime) -> list[Any]:
-    connection = await session.connection()
-    candidates = "WITH candidates AS (SELECT unnest($1::bigint[]) AS profile_id, $2::timestamptz AS as_of) "
-    return list(await connection.exec_driver_sql(candidates + query, (ids, as_of)))
+def told(value: Any) -> str:
+    return json.dumps(value, cls=Told)
 
 
-def _unchanged_until(rule: dict[str, Any], person: Person, following: datetime | None, before: bool) -> None:
-    """The answer is the same at every instant that could matter before the promised one."""
-    assert following is None or following > NOW
-    for instant in naive.instants(rule, person):
-        for moment in (instant - MILLISECOND, instant, instant + MILLISECOND):
-            if moment > NOW and (following is None or moment < following):
-                assert naive.holds(rule, person, moment) is before
-
-
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
-@given(rules=st.lists(words.rules, min_size=1, max_size=3), people=histories)
-@example(
-    rules=[{"did": "likes", "within": "3d"}, {"not": {"did": "likes", "within": "3d", "times": {"gt": 0}}}],
-    people={
-        1: ({}, [("likes", NOW - timedelta(days=3), {})], []),
-        2: ({}, [("likes", NOW - timedelta(days=3) + MILLISECOND, {})], []),
-        3: ({}, [("likes", NOW + MILLISECOND, {})], []),
-        4: ({}, [("likes", NOW, {})], []),
-    },
-)
-@example(
-    rules=[{"any": [{"did": "never"}, {"did": "likes", "within": "3d"}, {"did": "likes", "within": "1s"}]}],
-    people={
-        1: ({}, [("likes", NOW - timedelta(days=3), {})], []),
-        2: ({}, [("likes", NOW - timedelta(days=3) + MILLISECOND, {})], []),
-        3: ({}, [("likes", NOW + timedelta(days=1), {})], []),
-    },
-)
-@example(
-    rules=[{"trait": "likes", "exists": True}, {"trait": "likes", "ne": 1}, {"not": {"trait": "likes", "gt": 0}}],
-    people={1: ({"likes": None}, [], []), 2: ({}, [], []), 3: ({"likes": "null"}, [], []), 4: ({"likes": 1.0}, [], [])},
-)
-@example(
-    rules=[{"trait": "likes", "gt": 0}, {"trait": "likes", "eq": str(10**400)}, {"trait": "likes", "lt": 1e300}],
-    people={1: ({"likes": 10**400}, [], []), 2: ({"likes": 1.7e308}, [], []), 3: ({"likes": True}, [], [])},
-)
-@example(
-    rules=[{"tag": "it's"}, {"not": {"tag": "it's"}}, {"all": [{"tag": "it's"}, {"did": "likes"}]}],
-    people={1: ({}, [], ["it's"]), 2: ({"it's": 1}, [], ["its", "IT'S"]), 3: ({}, [("likes", NOW, {})], ["a", "it's"])},
-)
-async def test_sql_answers_as_python_does(engine: AsyncEngine, rules: list[dict[str, Any]], people: People) -> None:
-    parsed = [books.parse(rule) for rule in rules]
-    assert msgspec.json.encode([plain(rule) for rule in parsed])
-    async with undone(engine) as session:
-        persons = await _know(session, people)
-        expected = {
-            (key, place): naive.holds(rule, person, NOW)
-            for key, person in persons.items()
-            for place, rule in enumerate(rules)
+def warehouse(people: Sequence[Person]) -> duckdb.DuckDBPyConnection:
+    """These viewers in the tables of the warehouse."""
+    db = duckdb.connect()
+    db.execute("SET TimeZone = 'UTC'")
+    viewers = [
+        {
+            "profile_id": one.profile_id,
+            "traits": told(one.traits),
+            "since": told(one.since),
+            "tags": list(one.tags),
+            "weights": told(one.tags),
+            "tag_since": told(one.tag_since),
+            "scores": told(one.scores),
+            "consent": told(one.consent),
+            "consent_since": told(one.consent_since),
+            "has": list(one.has),
         }
-
-        whole = {row.profile_id: row for row in await _ask(session, compiled.sql(parsed), list(people), NOW)}
-        assert set(whole) == set(people)
-        for (key, place), answer in expected.items():
-            assert getattr(whole[key], f"in_{place}") is answer
-            _unchanged_until(rules[place], persons[key], getattr(whole[key], f"next_{place}"), answer)
-
-        touched = sorted(people)[: max(1, len(people) // 2)]
-        definitions = [Definition(place, f"s{place}", 1, rule, None) for place, rule in enumerate(parsed)]
-        for program in Book(definitions, Parts()).programs:
-            rows = await _ask(session, program.text, touched, NOW)
-            assert {(row.profile_id, row.segment_id) for row in rows} == {
-                (key, place) for key in touched for place in program.segments
-            }
-            for row in rows:
-                assert row.inside is expected[row.profile_id, row.segment_id]
-                assert row.next == getattr(whole[row.profile_id], f"next_{row.segment_id}")
-
-        for place, rule in enumerate(parsed):
-            hits = sorted(key for key in people if expected[key, place])
-            count, sample = await members.preview(session, compiled.sql([rule], following=False), NOW)
-            assert (count, sample) == (len(hits), hits[: members.SAMPLE])
-
-
-async def test_the_evaluator_finds_both_answers(engine: AsyncEngine) -> None:
-    """A property test whose rules never hold would prove nothing."""
-    seen: list[bool] = []
-
-    @settings(max_examples=200, database=None, deadline=None)
-    @given(rule=words.rules, traits=words.objects, happenings=st.lists(words.happenings, max_size=6))
-    def look(rule: dict[str, Any], traits: dict[str, Any], happenings: list[Any]) -> None:
-        seen.append(naive.holds(rule, Person(traits, [Happening(*one) for one in happenings]), NOW))
-
-    look()
-    assert min(seen.count(True), seen.count(False)) > 20
-
-
-def test_leaves_that_count_the_same_share_a_column() -> None:
-    one = {"did": "likes", "where": [{"property": "p", "eq": 1}], "within": "3d"}
-    rules = [books.parse({**one, "times": times}) for times in ({"gte": 1}, {"lt": 5}, {"eq": 0})]
-    definitions = [Definition(place, f"s{place}", 1, rule, None) for place, rule in enumerate(rules)]
-    (program,) = Book(definitions, Parts()).programs
-    assert program.text.count("COUNT(*)") == 1
+        for one in people
+    ]
+    events = [
+        {
+            "event_id": event.event_id,
+            "profile_id": one.profile_id,
+            "event": event.event,
+            "time": event.time,
+            "properties": told(event.properties),
+        }
+        for one in people
+        for event in one.events
+    ]
+    text, ids = pa.string(), pa.int64()
+    texts = [(name, text) for name in ("traits", "since", "weights", "tag_since", "scores", "consent", "consent_since")]
+    viewer = pa.schema([("profile_id", ids), *texts, ("tags", pa.list_(text)), ("has", pa.list_(text))])
+    event = pa.schema(
+        [("event_id", text), ("profile_id", ids), ("event", text), ("time", INSTANT), ("properties", text)]
+    )
+    keys = {key for one in people for key in one.told} | {"list", *worlds.KEYS}
+    db.register("viewers_in", pa.Table.from_pylist(viewers, schema=viewer))
+    db.register("events_in", pa.Table.from_pylist(events, schema=event))
+    jsons = ", ".join(f"{name}::JSON AS {name}" for name, _ in texts)
+    db.execute(f"CREATE TABLE viewers AS SELECT * REPLACE ({jsons}) FROM viewers_in")
+    db.execute("CREATE TABLE events AS SELECT * REPLACE (properties::JSON AS properties) FROM events_in")
+    listed = [one.profile_id for one in people if "list" in one.lists]
+    db.register("list_list", pa.table({"profile_id": pa.array(listed, ids)}))
+    known = pa.schema([("profile_id", ids), ("inside", pa.bool_()), ("at", INSTANT)])
+    for key in keys:
+        rows = [
+            {"profile_id": one.profile_id, "inside": one.told[key][0], "at": one.told[key][1]}
+            for one in people
+            if key in one.told
+        ]
+        db.register(f"told_{key}", pa.Table.from_pylist(rows, schema=known))
+    return db
 
 
-def test_a_program_is_split_before_it_has_too_many_columns() -> None:
-    rules = {place: books.parse({"any": [{"did": f"e{place}.{leaf}"} for leaf in range(40)]}) for place in range(25)}
-    parts = Parts()
-    parts.learn(rules.values())
-    programs = parts.programs(rules)
-    assert len(programs) == 3
-    assert frozenset().union(*(program.segments for program in programs)) == frozenset(rules)
+crowds = st.lists(worlds.persons, min_size=1, max_size=40, unique_by=lambda one: one.profile_id)
 
 
-def test_the_same_expression_compiles_for_duckdb() -> None:
-    rule = books.parse({"all": [{"did": "likes", "within": "3d"}, {"not": {"trait": "age", "lt": 18}}]})
-    assert '"candidates"' in str(ibis.to_sql(compiled.expression([rule]), dialect="duckdb"))
+@settings(max_examples=50, **MANY)
+@given(world=worlds.worlds, people=crowds)
+def test_it_answers_as_brute_force_does(world: Any, people: list[Person]) -> None:
+    db = warehouse(people)
+    known: Known = {**{key: parse(rule) for key, rule in world.items()}, "list": None}
+    for key, rule in world.items():
+        compiled = members(parse(rule), NOW, known)
+        found = [row[0] for row in db.sql(compiled.sql).fetchall()]
+        expected = [one.profile_id for one in people if naive.holds(rule, one, NOW, world)]
+        assert sorted(found) == sorted(expected), key
+
+
+@settings(max_examples=25, **MANY)
+@given(world=worlds.worlds, people=crowds)
+def test_it_promises_until_when(world: Any, people: list[Person]) -> None:
+    db = warehouse(people)
+    known: Known = {**{key: parse(rule) for key, rule in world.items()}, "list": None}
+    for key, rule in world.items():
+        compiled = members(parse(rule), NOW, known, following=True)
+        found = {row[0]: (row[1], row[2]) for row in db.sql(compiled.sql).fetchall()}
+        for person in people:
+            inside, following = found.get(person.profile_id, (False, None))
+            assert inside is naive.holds(rule, person, NOW, world), key
+            assert following is None or following > NOW
+            for instant in naive.instants(rule, person, NOW, world):
+                for moment in (instant - MICROSECOND, instant, instant + MICROSECOND):
+                    if moment > NOW and (following is None or moment < following):
+                        assert naive.holds(rule, person, moment, world) is inside, (key, moment)

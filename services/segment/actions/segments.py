@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segment import memory
 from services.segment.actions.filling import FILL
 from services.segment.actions.knowing import Archived, UnknownSegment, known, place, to_change
-from services.segment.rules import compile as compiled
 from services.segment.rules import graph
 from services.segment.schemas.rule import InSegment, Rule, parse, plain, walk
-from services.segment.schemas.segments import Filling, PreviewOutput, SegmentChange, SegmentInput, SegmentOutput
-from services.segment.store import deadlines, definitions, log, previews, viewers
+from services.segment.schemas.segments import Filling, SegmentChange, SegmentInput, SegmentOutput
+from services.segment.store import deadlines, definitions, log, viewers
 from services.segment.store.definitions import Wording
 from services.segment.store.rows import AnyRow
 from shared import clock, jobs, pages
 from shared.contracts import Fact, SegmentDefined
-from shared.errors import Conflict, Invalid, Unavailable
+from shared.errors import Conflict, Invalid
 from shared.outbox import tell
 from shared.pages import Page, PageAsked
 
 __all__ = ["Archived", "UnknownSegment"]
 
-PREVIEW_SECONDS = 30
 BEHIND_SECONDS = 2.0
 """Being so late is nothing to speak of: the clock turns every second."""
 MOST_PARTS = 1000
@@ -48,10 +45,6 @@ class Needed(Conflict):
 
 class IsAList(Invalid):
     """A static list has no rule"""
-
-
-class PreviewTooLong(Unavailable):
-    """The preview took too long"""
 
 
 async def create(session: AsyncSession, wanted: SegmentInput) -> SegmentOutput:
@@ -156,19 +149,6 @@ async def page(session: AsyncSession, asked: PageAsked, *, archived: bool | None
     shown = rows[: asked.limit]
     following = pages.encode({"id": shown[-1].id}) if len(rows) > len(shown) else None
     return Page(items=await _outputs(session, shown), next=following)
-
-
-async def preview(session: AsyncSession, rule: Rule, as_of: datetime | None) -> PreviewOutput:
-    """Count whom a rule holds for, with all that is known now and events up to `as_of`. Raises PreviewTooLong."""
-    instant = as_of.astimezone(UTC) if as_of else clock.now()
-    await previews.limit_time(session, PREVIEW_SECONDS)
-    try:
-        count, sample = await previews.preview(session, compiled.sql([rule], following=False), instant)
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != previews.CANCELLED:
-            raise
-        raise PreviewTooLong(f"it was stopped after {PREVIEW_SECONDS} s") from error
-    return PreviewOutput(count=count, sample=sample, as_of=instant)
 
 
 async def defined(session: AsyncSession, after: str | None, limit: int) -> tuple[Sequence[Fact], str | None]:

@@ -1,4 +1,4 @@
-"""Graves of events say whose they were, and are dug for changed events too: the warehouse finds the old rows by both."""
+"""Graves of events say whose they were, and are dug for changed events too: the warehouse finds old rows by both."""
 
 from __future__ import annotations
 

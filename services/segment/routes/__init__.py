@@ -1,6 +1,14 @@
 """Doors of segment over HTTP, one file per noun."""
 
-from services.segment.routes import imports, language, memberships, segments
+from services.segment.routes import imports, language, life, lists, memberships, previews, segments
 
 # A key is a path: what stands beside it comes before.
-ROUTERS = (imports.router, language.router, segments.router, memberships.router)
+ROUTERS = (
+    imports.router,
+    language.router,
+    life.router,
+    previews.router,
+    segments.router,
+    memberships.router,
+    lists.router,
+)

@@ -9,8 +9,6 @@ from fastapi import APIRouter, Query
 from services.segment.actions import segments
 from services.segment.routes.common import READ, WRITE, KeyPath
 from services.segment.schemas.segments import (
-    PreviewInput,
-    PreviewOutput,
     SegmentChange,
     SegmentInput,
     SegmentOutput,
@@ -36,12 +34,6 @@ async def list_segments(
 ) -> Page[SegmentOutput]:
     """Segments in the order of their creation."""
     return await segments.page(session, asked, archived=archived)
-
-
-@router.post("/preview", dependencies=READ)
-async def preview_rule(session: Session, body: PreviewInput) -> PreviewOutput:
-    """Count whom a rule holds for, now or as of an instant, without saving it."""
-    return await segments.preview(session, body.rule, body.as_of)
 
 
 @router.get("/{key}", dependencies=READ)

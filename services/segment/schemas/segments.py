@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from services.segment.schemas.rule import WholeRule
 from shared.schemas import Input, Output
@@ -61,13 +61,6 @@ class SegmentChange(Input):
     rule: WholeRule | None = None
 
 
-class PreviewInput(Input):
-    """A rule to try, as of an instant (now, if absent)."""
-
-    rule: WholeRule
-    as_of: Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)] | None = None
-
-
 class Filling(Output):
     """How far the judging of every viewer by a new rule has come."""
 
@@ -100,11 +93,3 @@ class SegmentOutput(Output):
     filling: Filling | None
     created_at: datetime
     updated_at: datetime
-
-
-class PreviewOutput(Output):
-    """How many viewers a rule holds for, and a few of them."""
-
-    count: int
-    sample: list[int]
-    as_of: datetime
