@@ -1,11 +1,13 @@
-"""`./marquee bench <edge|ingest|latency> [--json]`."""
+"""`./marquee bench <edge|ingest|latency> [--json] [--minutes 5]`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from deploy.local.processes import CannotStart
 from deploy.tools.client import Refused
@@ -13,7 +15,11 @@ from tests.bench import edge, ingest, latency, report
 from tests.bench.load import Failed
 from tests.bench.suite import TooSlow
 
-BENCHES = {"edge": edge.measure, "ingest": ingest.measure, "latency": latency.measure}
+BENCHES: dict[str, Callable[[], Coroutine[Any, Any, list[report.Line]]]] = {
+    "edge": edge.measure,
+    "ingest": ingest.measure,
+    "latency": latency.measure,
+}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -23,10 +29,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--json", action="store_true", help="one JSON object per line: name, value, unit, baseline, ratio"
     )
+    parser.add_argument("--minutes", type=float, default=0.0, help="ingest: go on so long, and compare the last minute")
     options = parser.parse_args(argv)
     report.quiet()
+    benches = {**BENCHES, "ingest": functools.partial(ingest.measure, minutes=options.minutes)}
     try:
-        lines = asyncio.run(BENCHES[options.name]())
+        lines = asyncio.run(benches[options.name]())
     except (Failed, TooSlow, Refused, CannotStart) as wrong:
         print(f"bench {options.name}: {wrong}", file=sys.stderr)
         return 1

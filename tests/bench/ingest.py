@@ -1,9 +1,13 @@
-"""From the gateway to the timeline: events per second that profile has recorded, beside what the bus alone takes."""
+"""From the gateway to the timeline: events per second that profile has recorded, beside what the bus alone takes.
+
+With `--minutes 5` also how the rate of the last minute compares with that of the first.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 
 from deploy.local.plan import BEHIND
 from shared.bus import Bus
@@ -17,17 +21,36 @@ EVENTS = 50_000
 RAW_SECONDS = 3.0
 
 
-async def measure() -> list[Line]:
-    """All lines of this bench."""
+async def measure(minutes: float = 0.0) -> list[Line]:
+    """All lines of this bench; with `minutes` the services then go on recording for so long."""
     async with standing("gateway", "profile") as suite, suite.bus() as bus:
         raw, alone = await _rounds(suite, bus, first=1, services=("profile",))
         await suite.start("segment", "campaign", "recommend")
         await suite.caught_up(bus)
         beside, whole = await _rounds(suite, bus, first=1 + ROUNDS, services=BEHIND)
+        lasting = await _lasting(suite, bus, minutes, first=1 + 2 * ROUNDS) if minutes else []
     return [
         line("recorded by profile, the other services down / raw acknowledged publish", alone, "events/s", raw),
         line("recorded by profile, all services reading / raw acknowledged publish", whole, "events/s", beside),
+        *lasting,
     ]
+
+
+async def _lasting(suite: Suite, bus: Bus, minutes: float, *, first: int) -> list[Line]:
+    """Round after round for so long: the rate of the last minute beside that of the first."""
+    before = await suite.recorded()
+    began = time.perf_counter()
+    ends, acknowledged = [began], 0
+    while ends[-1] - began < 60 * minutes:
+        acknowledged += await _sent(suite, bus, first + len(ends))
+        ends.append(time.perf_counter())
+    if (recorded := await suite.recorded() - before) != acknowledged:
+        raise load.Failed(f"{recorded} events are on the timeline, {acknowledged} were acknowledged")
+    rates = [EVENTS / (end - begin) for begin, end in pairwise(ends)]
+    early = [rate for rate, end in zip(rates, ends[1:], strict=True) if end - began <= 60] or rates[:1]
+    late = [rate for rate, begin in zip(rates, ends, strict=False) if ends[-1] - begin <= 60] or rates[-1:]
+    name = f"recorded by profile, all services reading, last minute of {minutes:g} / first minute"
+    return [line(name, late, "events/s", early)]
 
 
 async def _rounds(suite: Suite, bus: Bus, *, first: int, services: Sequence[str]) -> tuple[list[float], list[float]]:
@@ -45,6 +68,16 @@ async def _recorded(suite: Suite, bus: Bus, number: int) -> float:
     """Events per second from the first byte sent until profile has recorded every acknowledged one."""
     before = await suite.recorded()
     began = time.perf_counter()
+    acknowledged = await _sent(suite, bus, number)
+    elapsed = time.perf_counter() - began
+    recorded = await suite.recorded() - before
+    if recorded != acknowledged:
+        raise load.Failed(f"{recorded} events are on the timeline, {acknowledged} were acknowledged")
+    return acknowledged / elapsed
+
+
+async def _sent(suite: Suite, bus: Bus, number: int) -> int:
+    """Send a round of events; how many were acknowledged, once profile has taken in all of them."""
     sent = await load.fire(
         load.Job(
             host="127.0.0.1",
@@ -58,12 +91,7 @@ async def _recorded(suite: Suite, bus: Bus, number: int) -> float:
         )
     )
     await suite.passed(bus, "profile", "INTAKE")
-    elapsed = time.perf_counter() - began
-    acknowledged = sent.done * material.BATCH
-    recorded = await suite.recorded() - before
-    if recorded != acknowledged:
-        raise load.Failed(f"{recorded} events are on the timeline, {acknowledged} were acknowledged")
-    return acknowledged / elapsed
+    return sent.done * material.BATCH
 
 
 async def _raw(suite: Suite, size: int) -> float:
