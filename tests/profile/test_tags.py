@@ -18,6 +18,7 @@ from services.profile.actions import tags as actions
 from services.profile.actions.events import absorb
 from services.profile.app import SERVICE
 from services.profile.rules import tags as rules
+from services.profile.store import followers
 from services.profile.store import tags as store
 from shared import clock, roaring
 from shared.contracts import (
@@ -452,7 +453,7 @@ async def test_what_the_stream_tells_while_it_is_filled_counts_more_than_an_olde
                     )
                 ],
             )
-        assert await store.found_following(session, "fan", [1, 2], clock.now()) == {2}
+        assert await followers.found_following(session, "fan", [1, 2], clock.now()) == {2}
         held = await store.held(session, [1, 2, 3], clock.now())
     assert {one: list(tags) for one, tags in held.items()} == {2: ["fan"], 3: ["fan"]}
 

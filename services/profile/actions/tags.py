@@ -18,7 +18,7 @@ from services.profile.schemas.tags import (
     TagOutput,
     TagRule,
 )
-from services.profile.store import identities
+from services.profile.store import followers, identities
 from services.profile.store import tags as store
 from services.profile.store.tags import IN_USE
 from shared import clock, jobs, pages
@@ -103,12 +103,12 @@ def _interest(key: str, wanted: TagInput) -> dict[str, Any] | None:
 
 async def _may_follow(session: AsyncSession, key: str, segment: str) -> None:
     """Raises Invalid for a segment that is not there, Circle when its rule depends on this tag."""
-    segments = await store.segments(session)
+    segments = await followers.segments(session)
     if segment not in segments or segments[segment].archived:
         detail = f"there is no live segment {segment!r}; one made a moment ago is known in a second"
         raise Invalid(detail, field="rule.segment")
     asks = {name: row.tags for name, row in segments.items()}
-    way = rules.circle(key, segment, asks, await store.rules(session))
+    way = rules.circle(key, segment, asks, await followers.rules(session))
     if way is not None:
         raise Circle(f"it would depend on itself: {' → '.join(way)}", field="rule.segment")
 
