@@ -1,8 +1,9 @@
 """Tags by rule: who enters a segment gets them, who leaves loses them.
 
 A new tag asks segment for the members there are, page by page, while the stream goes on; `followers.found_following`
-says why both together end right. A tag that would depend on itself is refused when it is made; where a segment's rule makes
-the circle later, the tag stops following and keeps its viewers until the rule is another, so nothing swings for ever.
+says why both together end right. A tag that would depend on itself is refused when it is made; where a segment's rule
+makes the circle later, the tag stops following and keeps its viewers until the rule is another, so nothing swings for
+ever.
 """
 
 from __future__ import annotations

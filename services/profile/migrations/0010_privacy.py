@@ -1,4 +1,4 @@
-"""Domains of pseudonymous exports, suppressions that were lifted, and indexes by which those are found who turn fourteen."""
+"""Domains of pseudonymous exports, suppressions that were lifted, and indexes by which who turns fourteen is found."""
 
 from __future__ import annotations
 

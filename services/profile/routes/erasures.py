@@ -24,7 +24,7 @@ async def erase(session: Session, wanted: NewErasure, caller: CallerDep, respons
 
 @router.post("/lift", dependencies=[allow("privacy:write")])
 async def lift(session: Session, wanted: Lifting, caller: CallerDep, response: Response) -> Erasure:
-    """Let ids of an erased viewer come in again: he has changed his mind, or somebody else has his device or number now.
+    """Let ids of an erased viewer come in again: he changed his mind, or somebody else has his device or number now.
 
     What was erased stays erased; his next event begins a new viewer.
     """

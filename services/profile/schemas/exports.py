@@ -39,7 +39,7 @@ class ExportOrder(Input):
     domain: str = Field(
         "analytics",
         pattern=r"^[a-z0-9][a-z0-9_.\-]{0,63}$",
-        description="Who gets it: a viewer has the same pseudonym in all files of a domain and another one in any other",
+        description="Who gets it: a viewer has the same pseudonym in all files of a domain, another one in any other",
     )
 
 
