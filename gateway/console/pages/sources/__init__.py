@@ -1,0 +1,33 @@
+"""Sources: where data comes in, what it is to be like, what was refused, and how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from nicegui import ui
+
+from gateway.console import frame, parts
+from gateway.console.desk import Desk, t
+from gateway.console.pages.sources import keys, plan, quality, refused
+
+TABS: dict[str, Callable[[Desk], Awaitable[None]]] = {
+    "quality": quality.draw,
+    "keys": keys.draw,
+    "plan": plan.draw,
+    "refused": refused.draw,
+}
+
+
+@frame.page("/sources", title="sources.title", permission="profile:read")
+async def sources(desk: Desk) -> None:
+    """The tab of the address (`?tab=plan`)."""
+    chosen = desk.query.get("tab", "")
+    tab = chosen if chosen in TABS else "quality"
+    with ui.element("nav").classes("m-tabs").props(f'aria-label="{t("sources.title")}"'):
+        for name in TABS:
+            link = ui.element("a").classes("m-tab").props(f'href="/sources?tab={name}"')
+            if name == tab:
+                link.classes("m-here").props("aria-current=page")
+            with link:
+                ui.label(t(f"sources.tab.{name}"))
+    parts.later(lambda: TABS[tab](desk), lines=6)
