@@ -30,11 +30,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared import clock
+from shared import clock, vacuum
 from shared.answers import Answers
 from shared.contracts import ErasureAnswered, ErasureAsked, PersonAnswered, PersonAsked, ProfileErased
 from shared.database import after_commit
-from shared.tables import dead_letters, erasure_receipts, idempotency
+from shared.tables import dead_letters, erasure_receipts, idempotency, kernel
 
 PROFILE, ORIGIN, VALUE = "profile_id", "origin", "value"
 """Columns by which a table is about a viewer; of the first two the first that is there is enough."""
@@ -145,6 +145,7 @@ async def forget(session: AsyncSession, keeps: Keeps, ids: Sequence[int], origin
         done = await session.execute(delete(table).where(condition))
         rows[table.name] = rows.get(table.name, 0) + max(0, done.rowcount)  # type: ignore[attr-defined]
     rows |= await _kernel(session, ids, origins)
+    vacuum.soon(session, {*keeps.tables.tables, *kernel.tables} & {name for name, count in rows.items() if count})
     if keeps.after is not None:
         after_commit(session, keeps.after(session, ids, origins))
     return {name: count for name, count in rows.items() if count}

@@ -14,7 +14,7 @@ from fastapi import APIRouter
 from sqlalchemy import MetaData, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared import answers, catchup, clock, idempotency, jobs, migrations, telemetry
+from shared import answers, catchup, clock, idempotency, jobs, migrations, telemetry, vacuum
 from shared.answers import Answers, AnswersFromMemory
 from shared.bus import Bus
 from shared.catchup import CatchUp, Offers
@@ -138,6 +138,7 @@ def _start(house: House, relay: Relay) -> None:
         listeners = [on for on in service.listeners if on.fact.stream == reader.stream]
         behind = CatchUp(house.db, house.bus, listeners)
         loops.start(f"read {reader.stream}", _reading(house, reader, behind), pause=0.05)
+    loops.start("vacuum", lambda: vacuum.step(house.db), pause=5.0)
     for timer in (*service.timers, Every(3600, _tidy, "tidy")):
         loops.start(timer.name, _ticking(house, timer), pause=timer.seconds)
     for step in service.steps:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
+from deploy.local import databases
+from deploy.local.temporary import PASSWORD
 from services.profile.actions import erasures, import_lines
 from services.profile.actions.profiles import UnknownProfile
 from services.profile.app import SERVICE
 from services.profile.schemas.erasures import NewErasure
 from services.profile.store import imports
-from shared import audit, erasure, outbox
+from shared import audit, erasure, outbox, vacuum
 from shared.contracts import EventRecorded, Fact, PersonAsked, ProfileErased
 from shared.database import Database
 from tests.harness.eventually import eventually
@@ -91,6 +95,45 @@ async def test_files_that_wait_lose_his_lines_and_nobody_elses(take: Take, db: D
         assert open_(number, (await imports.lines(session, number, after=0) or (0, ""))[1]) == [[""], [""]]
         assert open_(number, (await imports.lines(session, number, after=2) or (0, ""))[1]) == lines[2:]
         assert [row.line for row in await imports.errors(session, number, after=0, limit=9)] == [5]
+
+
+async def _raw(db: Database, words: list[bytes]) -> set[bytes]:
+    """Which of these words stand in the files of this database, after a checkpoint."""
+    port, name = make_url(db.url).port, make_url(db.url).database
+    admin = await databases.connect(password=PASSWORD, port=int(port or 0))
+    try:
+        await admin.execute("CHECKPOINT")
+        query = "SELECT current_setting('data_directory') || '/base/' || oid FROM pg_database WHERE datname = $1"
+        folder = await admin.fetchval(query, name)
+    finally:
+        await admin.close()
+    return await asyncio.to_thread(_in_files, folder, words)
+
+
+def _in_files(folder: str, words: list[bytes]) -> set[bytes]:
+    found: set[bytes] = set()
+    for path in Path(folder).iterdir():
+        content = path.read_bytes()
+        found |= {word for word in words if word in content}
+    return found
+
+
+async def test_what_was_sealed_is_in_no_file_and_dead_rows_are_given_back(take: Take, db: Database) -> None:
+    await take(*full("canary"), *full("other"))
+    words = [b"words of canary", b"canary@example.com", b"name of canary"]
+    assert await _raw(db, words) == {b"name of canary"}
+    await erase(db, "user_id:canary")
+    while await vacuum.step(db):
+        pass
+    # VACUUM overwrites nothing: what was never sealed stays in the file until its space is used again.
+    assert await _raw(db, words) <= {b"name of canary"}
+
+    async def given_back() -> None:
+        async with db.transaction() as session:
+            query = text("SELECT relname FROM pg_stat_user_tables WHERE vacuum_count > 0")
+            assert {"identities", "data_keys", "events_2026_05"} <= set(await session.scalars(query))
+
+    await eventually(given_back)
 
 
 async def test_later_events_of_him_are_dropped_and_counted(take: Take, db: Database) -> None:
