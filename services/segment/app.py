@@ -13,6 +13,7 @@ from services.segment.answers import ANSWERS
 from services.segment.listeners import LISTENERS
 from services.segment.routes import ROUTERS
 from services.segment.settings import Settings
+from services.segment.steps import STEPS
 from services.segment.tables import metadata
 from services.segment.timers import JOBS, TIMERS
 from shared.app import Service, create_app
@@ -41,6 +42,7 @@ SERVICE = Service(
     routes=ROUTERS,
     listeners=LISTENERS,
     timers=TIMERS,
+    steps=STEPS,
     snapshots=(Offers(SegmentDefined, segments.defined), Offers(SegmentChanged, snapshots.changed)),
     answers=ANSWERS,
     jobs=JOBS,

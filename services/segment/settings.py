@@ -22,3 +22,5 @@ class Settings(Common):
     """Processors that one question may use."""
     warehouse_waiting: int = Field(16, ge=1)
     """Questions that may wait for the warehouse; more are refused."""
+    warehouse_rewrite_minutes: int = Field(60, ge=1)
+    """Minutes after which what was forgotten has left the warehouse's file, too: it is written anew for that."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.segment.actions import filling, lists, retention, timed
+from services.segment.actions import filling, lists, retention, timed, warehouse
 from shared.clock import Every
 from shared.jobs import Job
 
@@ -11,5 +11,6 @@ TIMERS = (
     Every(30, timed.tidy, name="tidy tallies"),
     Every(3600, lists.forget, name="forget uploads"),
     Every(5, retention.expire, name="retention"),
+    Every(3600, warehouse.tidy, name="tidy graves"),
 )
 JOBS = (Job(filling.FILL, filling.step), Job(lists.LIST, lists.step))

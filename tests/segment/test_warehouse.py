@@ -6,18 +6,21 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
 import duckdb
+import psutil
 import pyarrow as pa
 import pytest
 
 from services.segment.outside.warehouse.client import (
     Place,
     Warehouse,
+    WarehouseBuilding,
     WarehouseBusy,
     WarehouseDown,
     WarehouseTooSlow,
@@ -238,3 +241,106 @@ async def test_another_database_of_the_same_name_is_noticed(databases: Databases
     async with opened(url, tmp_path) as warehouse:
         assert await held(warehouse) == [("after", 1)]
     await databases.drop(url)
+
+
+def _bytes(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file())
+
+
+async def test_what_was_forgotten_leaves_the_file(
+    warehouse: Warehouse, database: asyncpg.Connection, tmp_path: Path
+) -> None:
+    await did(database, "stays-with-me", 1, kind="keeps-this-canary")
+    await did(database, "goes-from-here", 2, kind="sings-no-more-canary")
+    await warehouse.query("SELECT 1")
+    await warehouse.close()  # a checkpoint: from the log into the pages
+    await database.execute("DELETE FROM events WHERE profile_id = 2")
+    await database.execute("DELETE FROM viewers WHERE profile_id = 2")
+    assert await people(warehouse) == [1]
+    assert warehouse.forgotten == 2
+    carried = _bytes(tmp_path)
+    assert b"keeps-this-canary" in carried
+    assert b"sings-no-more-canary" in carried
+    await warehouse.refresh(rewrite=True)
+    assert warehouse.forgotten == 0
+    kept = _bytes(tmp_path)
+    assert b"keeps-this-canary" in kept
+    assert b"sings-no-more-canary" not in kept
+    assert b"goes-from-here" not in kept
+    assert await held(warehouse) == [("stays-with-me", 1)]
+
+
+async def test_a_build_that_was_broken_off_goes_on(
+    url: str, database: asyncpg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await database.execute(
+        "INSERT INTO viewers (profile_id, traits) SELECT n, jsonb_build_object('n', n, 'pad', repeat('x', 1500))"
+        " FROM generate_series(1, 60000) AS n"
+    )
+    expected = 60000 * 60001 // 2
+    async with opened(url, tmp_path) as warehouse:
+        asking = asyncio.create_task(warehouse.query("SELECT 1"))
+        await eventually(lambda: warehouse.built is not None)
+        with pytest.raises(WarehouseBuilding, match="are there"):
+            await warehouse.query("SELECT 1", seconds=0.001)
+        asking.cancel()
+        await asyncio.wait([asking])
+        await database.execute("UPDATE viewers SET traits = '{\"n\": 0}', stamp = DEFAULT WHERE profile_id = 60000")
+        await database.execute("DELETE FROM viewers WHERE profile_id = 1")
+        await did(database, "late", 70000)
+        found = await warehouse.query(
+            "SELECT count(*) AS n, count(DISTINCT profile_id) AS ids, sum((traits->>'n')::BIGINT) AS total FROM viewers"
+        )
+        assert found.to_pylist() == [{"n": 60000, "ids": 60000, "total": expected - 60000 - 1}]
+
+
+async def test_rows_of_a_restored_dump_are_stamped_anew(url: str, database: asyncpg.Connection, tmp_path: Path) -> None:
+    """A dump carries the stamps of the database it was made of; here they may be of transactions yet to come."""
+    await did(database, "e1", 1)
+    await database.execute("UPDATE events SET stamp = stamp + 1000000")
+    await database.execute("UPDATE viewers SET stamp = stamp + 1000000")
+    await database.execute("UPDATE tombstones SET stamp = stamp + 1000000")
+    async with opened(url, tmp_path) as warehouse:
+        assert await held(warehouse) == [("e1", 1)]
+    assert await database.fetchval("SELECT count(*) FROM events WHERE stamp >= pg_current_xact_id()::text::bigint") == 0
+
+
+async def test_two_processes_have_a_file_each(url: str, database: asyncpg.Connection, tmp_path: Path) -> None:
+    await did(database, "e1", 1)
+    async with opened(url, tmp_path) as one, opened(url, tmp_path) as other:
+        assert await held(one) == await held(other) == [("e1", 1)]
+    assert len(list(tmp_path.rglob("warehouse.duckdb"))) == 2  # noqa: ASYNC240
+
+
+async def test_a_statement_reaches_no_other_file(warehouse: Warehouse, tmp_path: Path) -> None:
+    secret = tmp_path.parent / "secret.csv"
+    secret.write_text("a\n1\n")
+    with pytest.raises(ValueError, match="disabled"):
+        await warehouse.query(f"SELECT * FROM read_csv('{secret}')")
+    with pytest.raises(ValueError, match="disabled"):
+        await warehouse.query("SELECT * FROM read_csv('/etc/passwd')")
+
+
+async def test_the_process_ends_with_its_parent(url: str, database: asyncpg.Connection, tmp_path: Path) -> None:
+    script = (
+        "import asyncio, sys, os, signal\n"
+        "from pathlib import Path\n"
+        "from services.segment.outside.warehouse.client import Place, Warehouse\n"
+        "async def main():\n"
+        f"    warehouse = Warehouse(Place(folder=Path({str(tmp_path)!r}), url={url!r}))\n"
+        "    await warehouse.refresh()\n"
+        "    print(warehouse.pid, flush=True)\n"
+        f"    await warehouse.query({SLOW!r})\n"
+        "asyncio.run(main())\n"
+    )
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE)
+    assert parent.stdout is not None
+    child = int(await parent.stdout.readline())
+    assert psutil.pid_exists(child)
+    parent.kill()
+    await parent.wait()
+
+    def gone() -> None:
+        assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+    await eventually(gone)

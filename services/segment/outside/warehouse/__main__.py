@@ -110,7 +110,7 @@ class Process:
             watermark=file.watermark,
             events=file.count("events"),
             viewers=file.count("viewers"),
-            ghosts=file.ghosts,
+            forgotten=file.forgotten,
         )
 
     async def _fresh(self, file: File, id_: int) -> None:
@@ -130,7 +130,12 @@ class Process:
             for name, data in ask.inputs.items():
                 db.register(name, wire.unpack(data))
             return db.sql(ask.sql, params=ask.params or None).to_arrow_table()
-        except (duckdb.ProgrammingError, duckdb.DataError) as error:
+        except (
+            duckdb.ProgrammingError,
+            duckdb.DataError,
+            duckdb.NotSupportedError,
+            duckdb.PermissionException,
+        ) as error:
             raise Wrong(f"{type(error).__name__}: {error}") from error
         finally:
             for name in ask.inputs:

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import itertools
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,9 @@ class Warehouse:
         self.place = place
         self.events = 0
         self.viewers = 0
-        self.ghosts = 0
+        self.forgotten = 0
+        self.rewritten = time.monotonic()
+        """When the file was last written anew, on time.monotonic(): with the process, at the latest."""
         self.built: float | None = None
         """How much of the first build is done, None when none is going on."""
         self._child: Child | None = None
@@ -139,6 +142,8 @@ class Warehouse:
     async def refresh(self, *, rewrite: bool = False, seconds: float = 3600.0) -> None:
         """Bring the file up to date; build it where there is none. With `rewrite`, write it anew after that."""
         await self._asked(wire.Ask(id=next(self._numbers), rewrite=rewrite), seconds)
+        if rewrite:
+            self.rewritten = time.monotonic()
 
     async def close(self) -> None:
         """End the process."""
@@ -191,7 +196,7 @@ class Warehouse:
 
     def _answer(self, reply: wire.Answer | wire.Failure) -> wire.Answer:
         if isinstance(reply, wire.Answer):
-            self.events, self.viewers, self.ghosts, self.built = reply.events, reply.viewers, reply.ghosts, None
+            self.events, self.viewers, self.forgotten, self.built = reply.events, reply.viewers, reply.forgotten, None
             return reply
         log.warning("the warehouse could not answer", kind=reply.kind, words=reply.words[:500])
         match reply.kind:

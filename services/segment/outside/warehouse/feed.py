@@ -22,7 +22,7 @@ VIEWERS = (
 )
 
 _GRAVES = """
-SELECT least(stamp, live), what, key, was FROM (
+SELECT least(stamp, live), what, key, was, live IS NULL FROM (
   SELECT stamp, what, key, was, CASE what
     WHEN 'events' THEN (SELECT e.stamp FROM events AS e WHERE e.event_id = key)
     ELSE (SELECT v.stamp FROM viewers AS v WHERE v.profile_id = key::bigint) END AS live

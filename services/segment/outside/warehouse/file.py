@@ -31,7 +31,7 @@ _READ = {
     "events": "event_id VARCHAR, profile_id BIGINT, event VARCHAR, time TIMESTAMPTZ, properties JSON",
     "viewers": "profile_id BIGINT, traits JSON, since JSON, tags VARCHAR[], weights JSON, tag_since JSON, scores JSON,"
     " consent JSON, consent_since JSON, has VARCHAR[]",
-    "graves": "what VARCHAR, key VARCHAR, was BIGINT",
+    "graves": "what VARCHAR, key VARCHAR, was BIGINT, gone BOOLEAN",
 }
 _ORDER = {"events": "event, time", "viewers": "profile_id"}
 """Rows lie so after a rewrite: a question about one event in one window reads only the pages of these."""
@@ -128,9 +128,9 @@ class File:
         return int(self.meta("watermark") or 0)
 
     @property
-    def ghosts(self) -> int:
-        """Rows that were deleted since the file was last written anew: they are still somewhere in its pages."""
-        return int(self.meta("ghosts") or 0)
+    def forgotten(self) -> int:
+        """Rows that went for good since the file was last written anew: they are still somewhere in its pages."""
+        return int(self.meta("forgotten") or 0)
 
     def count(self, table: str) -> int:
         """Rows of a table."""
@@ -165,9 +165,11 @@ class File:
         for table in ("graves", "events", "viewers"):
             self._stage(table)
         with self._transaction():
-            ghosts = self._apply(f"stamp < {state.low:d}")
-            if ghosts or state.low > self.watermark:
-                self._note(watermark=state.low, ghosts=self.ghosts + ghosts)
+            settled = f"stamp < {state.low:d}"
+            self._apply(settled)
+            if state.low > self.watermark:
+                found = self.db.execute(f"SELECT count(*) FROM fresh_graves WHERE gone AND {settled}").fetchone()  # noqa: S608
+                self._note(watermark=state.low, forgotten=self.forgotten + (found[0] if found else 0))
             now = datetime.now(UTC)
             if self._refreshed() is None or now - (self._refreshed() or now) > timedelta(hours=1):
                 self._note(refreshed=now.isoformat())
@@ -204,13 +206,12 @@ class File:
         )
         file.unlink()
 
-    def _apply(self, which: str) -> int:
-        """Take over the staged rows of these stamps; how many rows had to go for it."""
+    def _apply(self, which: str) -> None:
+        """Take over the staged rows of these stamps."""
         gone = self.db.execute(f"SELECT what, key, was FROM fresh_graves WHERE {which}").fetchall()  # noqa: S608
-        dead = 0
         if events := [(key, was) for what, key, was in gone if what == "events"]:
             # The viewer is asked first: comparing numbers leaves few texts to compare.
-            dead += self._delete(
+            self._delete(
                 "events",
                 "profile_id IN (SELECT unnest($viewers::BIGINT[])) AND event_id IN (SELECT unnest($ids::VARCHAR[]))",
                 {"viewers": sorted({was for _, was in events}), "ids": [key for key, _ in events]},
@@ -219,7 +220,7 @@ class File:
         viewers = [int(key) for what, key, _ in gone if what == "viewers"]
         present = self.db.execute(f"SELECT count(*) FROM fresh_viewers WHERE {which}").fetchone()  # noqa: S608
         if viewers or (present and present[0]):
-            dead += self._delete(
+            self._delete(
                 "viewers",
                 f"profile_id IN ({fresh} UNION ALL SELECT unnest($viewers::BIGINT[]))",
                 {"viewers": viewers},
@@ -227,11 +228,9 @@ class File:
         for table in ("events", "viewers"):
             columns = ", ".join(_columns(table))
             self.db.execute(f"INSERT INTO {table} SELECT {columns} FROM fresh_{table} WHERE {which}")  # noqa: S608
-        return dead
 
-    def _delete(self, table: str, where: str, values: dict[str, Any]) -> int:
-        done = self.db.execute(f"DELETE FROM {table} WHERE {where}", values).fetchone()  # noqa: S608
-        return int(done[0]) if done else 0
+    def _delete(self, table: str, where: str, values: dict[str, Any]) -> None:
+        self.db.execute(f"DELETE FROM {table} WHERE {where}", values)  # noqa: S608
 
     async def _build(self, state: State, check: Check, built: Callable[[float], None]) -> None:
         """Read both tables piece by piece, then lay the rows in their order."""
@@ -269,7 +268,7 @@ class File:
             (self.folder / name).unlink(missing_ok=True)
         self.db.execute(f"ATTACH '{_quoted(new)}' AS fresh_file")
         try:
-            self.db.execute("CREATE TABLE fresh_file.meta AS SELECT * FROM meta WHERE name <> 'ghosts'")
+            self.db.execute("CREATE TABLE fresh_file.meta AS SELECT * FROM meta WHERE name <> 'forgotten'")
             for table, order in _ORDER.items():
                 self.db.execute(f"CREATE TABLE fresh_file.{table} AS SELECT * FROM {table} ORDER BY {order}")  # noqa: S608
             self.db.execute("CHECKPOINT fresh_file")

@@ -52,8 +52,8 @@ class Built(msgspec.Struct, frozen=True, kw_only=True, tag="built"):
 class Answer(msgspec.Struct, frozen=True, kw_only=True, tag="answer"):
     """Done: the table (IPC; empty without a statement), and the stamp below which all that was written is in it.
 
-    What was committed at or above that stamp is in it, too; it will be read again. `ghosts` is how many rows the file
-    still carries somewhere in its pages although they were deleted.
+    What was committed at or above that stamp is in it, too; it will be read again. `forgotten` is how many
+    rows the file still carries somewhere in its pages although they went for good.
     """
 
     id: int
@@ -61,7 +61,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, tag="answer"):
     watermark: int
     events: int
     viewers: int
-    ghosts: int
+    forgotten: int
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, tag="failure"):
