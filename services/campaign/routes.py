@@ -14,6 +14,7 @@ from services.campaign.schemas import (
     ContentShown,
     Delivery,
     Key,
+    MessageDays,
     MessageShown,
     MessageState,
     TriggerLog,
@@ -21,6 +22,7 @@ from services.campaign.schemas import (
 )
 from services.campaign.store import Record
 from shared.app import HouseDep, Session, allow
+from shared.days import Zone
 from shared.pages import Page, PageDep
 
 router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
@@ -40,6 +42,16 @@ async def list_campaigns(session: Session, page: PageDep) -> Page[CampaignShown]
     """Campaigns by key, without the archived."""
     rows, following = await lists.campaigns(session, page)
     return Page(items=[_shown(row) for row in rows], next=following)
+
+
+@router.get("/-/days", dependencies=[allow("campaign:read")])
+async def days(
+    session: Session,
+    days: Annotated[int, Query(ge=1, le=400, description="Up to today")] = 30,
+    zone: Annotated[Zone, Query()] = "UTC",
+) -> MessageDays:
+    """Messages of all campaigns by the day they ended, and by state."""
+    return await lists.days(session, days, zone)
 
 
 @router.get("/{key}", dependencies=[allow("campaign:read")])

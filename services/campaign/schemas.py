@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -163,3 +163,17 @@ class TriggerLog(Output):
     recipients: int
     unresolved: list[str] = Field(default_factory=list)
     """Refs that no profile answered to."""
+
+
+class MessageDay(Output):
+    """One day: messages that ended on it, by state."""
+
+    day: date
+    states: dict[MessageState, int]
+
+
+class MessageDays(Output):
+    """Messages by day, the oldest first; today is not over."""
+
+    zone: str
+    days: list[MessageDay]

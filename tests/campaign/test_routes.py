@@ -10,7 +10,8 @@ import pytest
 from services.campaign.app import SERVICE, create
 from services.campaign.settings import CampaignSettings
 from shared.app import permissions
-from tests.campaign.samples import body, entered, messages, start
+from tests.campaign.mail import MailServer
+from tests.campaign.samples import body, ended, entered, messages, start
 from tests.harness.eventually import eventually
 from tests.harness.houses import Opening, Running
 
@@ -172,7 +173,7 @@ async def test_a_repeated_put_with_an_idempotency_key_is_answered_from_memory(ca
 def test_every_route_declares_who_may_call_it() -> None:
     declared = permissions(create(_settings()).routes)
     ours = {route: name for route, name in declared.items() if "/v1/campaigns" in route}
-    assert len(ours) == 8
+    assert len(ours) == 9
     assert {name for route, name in ours.items() if route.startswith("GET")} == {"campaign:read"}
     assert {name for route, name in ours.items() if not route.startswith("GET")} == {"campaign:write"}
 
@@ -197,3 +198,16 @@ async def test_an_empty_address_is_no_server(campaign: Campaign) -> None:
     running = await campaign(smtp_url="")
     await start(running)
     assert (await running.client.get(PATH)).json()["delivery"]["ready"] is False
+
+
+async def test_messages_are_counted_by_the_day_they_ended(campaign: Campaign, mail: MailServer) -> None:
+    running = await campaign()
+    await start(running)
+    await running.tell(entered(1), entered(2))
+    await eventually(lambda: ended(running, 2))
+    for zone in ("UTC", "Asia/Shanghai"):
+        told = (await running.client.get("/v1/campaigns/-/days", params={"days": "2", "zone": zone})).json()
+        assert (len(told["days"]), told["zone"]) == (2, zone)
+        assert sum(day["states"].get("accepted", 0) for day in told["days"]) == 2
+    wrong = await running.client.get("/v1/campaigns/-/days", params={"zone": "x"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "zone")

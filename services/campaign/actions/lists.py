@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.actions.campaigns import found
+from services.campaign.schemas import MessageDays
 from services.campaign.store import Record
 from services.campaign.store import campaigns as campaigns_
 from services.campaign.store import messages as messages_
 from services.campaign.store import triggers as triggers_
-from shared import pages
+from shared import clock, pages
+from shared import days as calendar
 from shared.contracts import MessageNoted, MessagesAnswered, MessagesAsked
 from shared.errors import Invalid
 from shared.pages import PageAsked
@@ -25,6 +28,19 @@ async def campaigns(session: AsyncSession, page: PageAsked) -> tuple[Rows, str |
     """Campaigns by key, and the next page's cursor."""
     after = _position(page, "key", str) or ""
     return _cut(await campaigns_.page(session, after=after, limit=page.limit + 1), page, "key")
+
+
+async def days(session: AsyncSession, number: int, zone: str) -> MessageDays:
+    """Messages of all campaigns in the last days, by day and state."""
+    wanted = calendar.last(clock.now(), number, zone)
+    found = await messages_.by_day(session, calendar.begin(wanted[0], zone), zone)
+    ended: dict[date, dict[str, int]] = {day: {} for day in wanted}
+    for (day, state), count in found.items():
+        if day in ended:
+            ended[day][state] = count
+    return MessageDays.model_validate(
+        {"zone": zone, "days": [{"day": day, "states": states} for day, states in ended.items()]}
+    )
 
 
 async def messages(session: AsyncSession, key: str, page: PageAsked, *, state: str | None) -> tuple[Rows, str | None]:

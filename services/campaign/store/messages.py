@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from sqlalchemy import (
     ARRAY,
     TIMESTAMP,
     BigInteger,
+    Date,
     Integer,
     Select,
     Text,
@@ -324,3 +325,14 @@ def told(statement: Update) -> Update:
 
 def _json(value: dict[str, Any] | None) -> str | None:
     return None if value is None else msgspec.json.encode(value).decode()
+
+
+async def by_day(session: AsyncSession, since: datetime, zone: str) -> dict[tuple[date, str], int]:
+    """Messages that ended since then, by day of the zone and state."""
+    day = cast(func.timezone(zone, messages.c.finished_at), Date).label("day")
+    query = (
+        select(day, messages.c.state, func.count().label("number"))
+        .where(messages.c.finished_at >= since)
+        .group_by(day, messages.c.state)
+    )
+    return {(row.day, row.state): row.number for row in await session.execute(query)}

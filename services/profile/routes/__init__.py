@@ -1,6 +1,7 @@
 """Doors of profile over HTTP, one file per noun."""
 
 from services.profile.routes import (
+    arrivals,
     consents,
     erasures,
     event_types,
@@ -22,6 +23,7 @@ from services.profile.routes import (
 
 # A ref is a path: what stands below one comes before the one that would swallow it.
 ROUTERS = (
+    arrivals.router,
     quality.router,
     exports.router,
     imports.router,
