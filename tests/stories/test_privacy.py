@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -189,6 +190,37 @@ async def test_what_comes_later_of_him_is_dropped(
 async def test_the_raw_files_of_the_bus_hold_nothing_of_him(town: Suite, forgotten: dict[str, Any]) -> None:
     for word in CANARIES[1:]:
         assert files_with(town, word, "nats*", "*nats*") == []
+
+
+async def test_old_events_go_everywhere_and_who_was_in_by_them_leaves(
+    operator: httpx.AsyncClient, front_end: httpx.AsyncClient
+) -> None:
+    ever = {"key": "gifts", "name": "Gave", "rule": {"did": "Gift Sent"}}
+    await ok(operator.post("/v1/segments", json=ever))
+    long_ago = (datetime.now(UTC) - timedelta(days=40)).isoformat()
+    for who, more in (("giver", {"timestamp": long_ago}), ("giver", {}), ("gone", {"timestamp": long_ago})):
+        await ok(front_end.post("/v1/track", json={"userId": who, "event": "Gift Sent", **more}))
+
+    async def members() -> int:
+        return len((await ok(operator.get("/v1/segments/gifts/members")))["items"])
+
+    async def has(number: int) -> bool:
+        return await members() == number
+
+    await eventually(partial(has, 2), timeout=20)
+    await ok(operator.put("/v1/privacy/retentions/Gift Sent", json={"days": 30}))
+    await eventually(partial(has, 1), timeout=30)
+
+    async def timeline_is_empty() -> bool:
+        return bool((await ok(operator.get("/v1/profiles/user_id:gone/events")))["items"] == [])
+
+    await eventually(timeline_is_empty, timeout=20)
+    assert len((await ok(operator.get("/v1/profiles/user_id:giver/events")))["items"]) == 1
+
+
+async def test_an_address_is_no_id_at_the_door(front_end: httpx.AsyncClient) -> None:
+    answer = await front_end.post("/v1/track", json={"userId": "bob@example.com", "event": "Content Liked"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "contact_as_id")
 
 
 def _has_two(mailbox: Mailbox, address: str) -> bool:
