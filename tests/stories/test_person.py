@@ -29,7 +29,7 @@ async def test_all_data_of_one_person(operator: httpx.AsyncClient, front_end: ht
 
     async def everywhere() -> bool:
         tables = {(one.get("service"), one.get("table")) for one in await export()}
-        return {("profile", "events"), ("segment", "members"), ("recommend", "identities")} <= tables
+        return {("profile", "events"), ("segment", "blocks"), ("recommend", "identities")} <= tables
 
     await eventually(everywhere, timeout=20)
     lines = await export()
