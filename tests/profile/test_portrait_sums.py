@@ -10,6 +10,7 @@ from itertools import count, pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -277,18 +278,18 @@ async def test_calls_that_are_no_events_count_nothing(db: Database) -> None:
 
 @given(st.lists(st.integers(0, 3 * 86_400), min_size=1, max_size=60))
 def test_sessions_are_those_of_the_sorted_events(seconds: list[int]) -> None:
-    slots: dict[int, tuple[int, int]] = {}
-    for second in seconds:
-        start, within = second // 1800 * 1800, second % 1800
-        first, last = slots.get(start, (within, within))
-        slots[start] = (min(first, within), max(last, within))
+    identities: list[dict[int, int]] = [{}, {}]
+    for number, second in enumerate(seconds):
+        slots, slot, within = identities[number % 2], second // 1800, second % 1800
+        known = slots.get(slot, within << 11 | within)
+        slots[slot] = min(known >> 11, within) << 11 | max(known & 2047, within)
     expected: list[list[int]] = []
     for second in sorted(seconds):
         if expected and second - expected[-1][-1] <= 1800:
             expected[-1].append(second)
         else:
             expected.append([second])
-    found = habits.sessions(sorted((start + first, start + last) for start, (first, last) in slots.items()))
+    found = habits.sessions(habits.spans((0, slots) for slots in identities))
     lengths = [one[-1] - one[0] for one in expected]
     assert (found.count, found.seconds, found.longest) == (len(expected), sum(lengths), max(lengths))
 
@@ -300,7 +301,8 @@ def test_sessions_are_those_of_the_sorted_events(seconds: list[int]) -> None:
 def test_days_are_those_of_the_calendar(zone: str, seconds: list[int]) -> None:
     its = habits.zone(zone)
     expected = {datetime.fromtimestamp(second, its).date() for second in seconds}
-    assert habits.days(sorted((second, second) for second in seconds), zone) == len(expected)
+    rising = np.array(sorted(seconds), np.int64)
+    assert habits.days(habits.Spans(rising, rising), zone) == len(expected)
 
 
 async def broken_off(db: Database, one: EventReceived) -> None:

@@ -231,7 +231,7 @@ class Whole(msgspec.Struct):
 
     events: dict[str, int]
     hours: dict[int, int]
-    spans: list[habits.Span]
+    spans: habits.Spans
     devices: dict[str, int]
     sources: dict[str, int]
     kinds: dict[str, int]
@@ -243,8 +243,9 @@ class Whole(msgspec.Struct):
 
 def whole(parts: Iterable[tuple[int, Month]], now: datetime, half_life: float) -> Whole:
     """The sum of (month, its sums), with interests as they are now; half-life in seconds."""
-    found = Whole({}, {}, [], {}, {}, {}, Video(), {}, {}, 0.0)
-    slots: dict[int, dict[int, int]] = {}
+    parts = list(parts)
+    spans = habits.spans((bounds(month)[0], part.slots) for month, part in parts)
+    found = Whole({}, {}, spans, {}, {}, {}, Video(), {}, {}, 0.0)
     at = now.timestamp()
     for month, part in parts:
         _, end = bounds(month)
@@ -258,7 +259,6 @@ def whole(parts: Iterable[tuple[int, Month]], now: datetime, half_life: float) -
                 mine[name] = mine.get(name, 0) + count
         for hour, count in part.hours.items():
             found.hours[hour] = found.hours.get(hour, 0) + count
-        slots[month] = _together(slots[month], part.slots) if month in slots else part.slots
         for field in Video.__struct_fields__:
             setattr(found.video, field, getattr(found.video, field) + getattr(part.video, field))
         for code, spent in part.spent.items():
@@ -272,19 +272,4 @@ def whole(parts: Iterable[tuple[int, Month]], now: datetime, half_life: float) -
         for tag, amount in part.interests.items():
             found.interests[tag] = found.interests.get(tag, 0.0) + amount * factor
         found.rest += part.rest * factor
-    for month in sorted(slots):
-        start, _ = bounds(month)
-        found.spans += [
-            ((begin := start + slot * habits.GAP) + (packed >> 11), begin + (packed & 2047))
-            for slot, packed in sorted(slots[month].items())
-        ]
     return found
-
-
-def _together(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:
-    """The active half-hours of two identities in one month."""
-    both = {**one, **other}
-    for slot in one.keys() & other.keys():
-        mine, its = one[slot], other[slot]
-        both[slot] = min(mine >> 11, its >> 11) << 11 | max(mine & 2047, its & 2047)
-    return both
