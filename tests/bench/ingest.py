@@ -24,15 +24,19 @@ RAW_SECONDS = 3.0
 async def measure(minutes: float = 0.0) -> list[Line]:
     """All lines of this bench; with `minutes` the services then go on recording for so long."""
     async with standing("gateway", "profile") as suite, suite.bus() as bus:
-        raw, alone = await _rounds(suite, bus, first=1, services=("profile",))
+        raw, alone, _ = await _rounds(suite, bus, first=1, services=("profile",))
         await suite.start("segment", "campaign", "recommend")
         await suite.caught_up(bus)
-        beside, whole = await _rounds(suite, bus, first=1 + ROUNDS, services=BEHIND)
+        beside, whole, busy = await _rounds(suite, bus, first=1 + ROUNDS, services=BEHIND)
         lasting = await _lasting(suite, bus, minutes, first=1 + 2 * ROUNDS) if minutes else []
     return [
         line("recorded by profile, the other services down / raw acknowledged publish", alone, "events/s", raw),
         line("recorded by profile, all services reading / raw acknowledged publish", whole, "events/s", beside),
         *lasting,
+        *(
+            line(f"processor time of an event until all services have read it: {name}", [1e6 * seconds], "µs")
+            for name, seconds in busy.items()
+        ),
     ]
 
 
@@ -53,15 +57,21 @@ async def _lasting(suite: Suite, bus: Bus, minutes: float, *, first: int) -> lis
     return [line(name, late, "events/s", early)]
 
 
-async def _rounds(suite: Suite, bus: Bus, *, first: int, services: Sequence[str]) -> tuple[list[float], list[float]]:
+async def _rounds(
+    suite: Suite, bus: Bus, *, first: int, services: Sequence[str]
+) -> tuple[list[float], list[float], dict[str, float]]:
+    """Rates of raw publishing and of recording, and processor seconds of an event by program."""
     raw: list[float] = []
     recorded: list[float] = []
+    busy: dict[str, float] = {}
     for number in range(first, first + ROUNDS):
-        before = await suite.taken()
+        before, spent = await suite.taken(), suite.busy()
         recorded.append(await _recorded(suite, bus, number))
         await suite.caught_up(bus, services)
+        for name, seconds in suite.busy().items():
+            busy[name] = busy.get(name, 0.0) + (seconds - spent.get(name, 0.0)) / EVENTS / ROUNDS
         raw.append(await _raw(suite, (await suite.taken()).events_per_message(since=before)))
-    return raw, recorded
+    return raw, recorded, busy
 
 
 async def _recorded(suite: Suite, bus: Bus, number: int) -> float:
