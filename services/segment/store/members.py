@@ -39,8 +39,8 @@ _TRY = text(
 
 _READ = text(
     """
-    SELECT block, segment_id, b.bitmap FROM unnest(:blocks, :segments) AS n (block, segment_id)
-    JOIN blocks b USING (block, segment_id)
+    SELECT block, array_agg(segment_id), array_agg(b.bitmap) FROM unnest(:blocks, :segments) AS n (block, segment_id)
+    JOIN blocks b USING (block, segment_id) GROUP BY block
     """
 ).bindparams(bindparam("blocks", type_=ARRAY(Integer)), bindparam("segments", type_=ARRAY(Integer)))
 
@@ -90,7 +90,11 @@ async def read(session: AsyncSession, wanted: Collection[tuple[int, int]]) -> Bl
     if not wanted:
         return {}
     values = {"blocks": [block for block, _ in wanted], "segments": [one for _, one in wanted]}
-    return {(block, one): unpack(bitmap) for block, one, bitmap in await session.execute(_READ, values)}
+    return {
+        (block, one): unpack(bitmap)
+        for block, those, bitmaps in await session.execute(_READ, values)
+        for one, bitmap in zip(those, bitmaps, strict=True)
+    }
 
 
 async def write(session: AsyncSession, changed: Blocks) -> None:

@@ -107,12 +107,20 @@ _KNOWN = text(
     """  # noqa: S608 - names of columns
 ).bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
 
+# A row holds all events of one name: rows are what costs a tick most.
 _DEEDS = text(
     """
-    SELECT e.profile_id, e.event, e.time, e.event_id, e.properties::text
-    FROM unnest(:events, :since) AS n (event, since)
-    JOIN events e ON e.profile_id = ANY(:ids) AND e.event = n.event AND e.time > coalesce(n.since, '-infinity')
-    ORDER BY e.profile_id, e.event, e.time, e.event_id COLLATE "C"
+    SELECT v.profile_id, n.event, d.times, d.ids, d.properties
+    FROM unnest(:ids) AS v (profile_id) CROSS JOIN unnest(:events, :since) AS n (event, since)
+    CROSS JOIN LATERAL (
+      SELECT array_agg(o.time) AS times, array_agg(o.event_id) AS ids, array_agg(o.properties::text) AS properties
+      FROM (
+        SELECT e.time, e.event_id, e.properties FROM events e
+        WHERE e.profile_id = v.profile_id AND e.event = n.event AND e.time > coalesce(n.since, '-infinity')
+        ORDER BY e.time, e.event_id COLLATE "C"
+      ) AS o
+    ) AS d
+    WHERE d.times IS NOT NULL
     """
 ).bindparams(
     bindparam("ids", type_=ARRAY(BigInteger)),
@@ -153,8 +161,8 @@ async def deeds(
     if not since:
         return found
     values = {"ids": list(profile_ids), "events": list(since), "since": list(since.values())}
-    for profile_id, name, time, event_id, properties in await session.execute(_DEEDS, values):
-        found.setdefault(profile_id, {}).setdefault(name, []).append(Event(time, event_id, _object(properties)))
+    for profile_id, name, times, event_ids, properties in await session.execute(_DEEDS, values):
+        found.setdefault(profile_id, {})[name] = list(map(Event, times, event_ids, map(_object, properties)))
     return found
 
 

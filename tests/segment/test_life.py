@@ -1,0 +1,284 @@
+"""A segment's life: versions, dependencies, lists, frozen copies, members as of an instant, and days."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from services.segment.actions import lists
+from services.segment.settings import Settings
+from services.segment.store import log
+from services.segment.tables import list_rows, transitions
+from shared import clock, jobs, roaring
+from shared.contracts import PARTITIONS, ResolveAnswered, ResolveAsked, SegmentChanged, SegmentDefined
+from tests.harness.eventually import eventually
+from tests.harness.houses import Running
+from tests.segment.test_live import _is, filled, make, members, moves
+from tests.segment.words import event, profile
+
+VIP = {"trait": "vip", "eq": True}
+
+
+async def ask(home: Running, method: str, path: str, body: Any = None, *, status: int = 200, **params: Any) -> Any:
+    answer = await home.client.request(method, f"/v1/segments{path}", json=body, params=params)
+    assert answer.status_code == status, answer.text
+    return answer.json() if answer.content else None
+
+
+async def known(home: Running, *refs: str) -> None:
+    """Play profile: it knows these refs by the number they end with."""
+
+    def reply(asked: ResolveAsked) -> ResolveAnswered:
+        return ResolveAnswered(profile_ids={ref: int(ref.rpartition("u")[2]) for ref in asked.refs if ref in refs})
+
+    await home.answer(ResolveAsked, reply)
+
+
+async def test_versions_differ_and_an_old_one_comes_back(home: Running) -> None:
+    await home.tell(profile(1, 1, age=20), profile(2, 1, age=30))
+    await make(home, "adults", {"all": [{"trait": "age", "gte": 18}, {"not": VIP}]})
+    await ask(home, "PATCH", "/adults", {"name": "Older", "rule": {"all": [{"trait": "age", "gte": 25}]}})
+    await filled(home, "adults")
+    assert set(await members(home, "adults")) == {2}
+    told = await ask(home, "GET", "/adults/versions")
+    assert [(one["version"], one["name"]) for one in told] == [(2, "Older"), (1, "adults")]
+    found = await ask(home, "GET", "/adults/diff", before=1, after=2)
+    assert found["differences"] == [
+        {"path": ["name"], "before": "adults", "after": "Older"},
+        {"path": ["rule", "all", 0, "gte"], "before": 18, "after": 25},
+        {"path": ["rule", "all", 1], "before": {"not": VIP}, "after": None},
+    ]
+    again = await ask(home, "POST", "/adults/versions/1/rollback")
+    assert (again["version"], again["name"], again["rule"]) == (3, "adults", told[1]["rule"])
+    await filled(home, "adults")
+    assert set(await members(home, "adults")) == {1, 2}
+    assert (await ask(home, "POST", "/adults/versions/1/rollback"))["version"] == 3, "it says so already"
+    await ask(home, "POST", "/adults/versions/9/rollback", status=404)
+    await ask(home, "GET", "/adults/diff", before=0, after=1, status=422)
+
+
+async def test_who_asks_whom_and_what_that_forbids(home: Running) -> None:
+    await make(home, "a", VIP)
+    await make(home, "b", {"not": {"in_segment": "a"}})
+    await make(home, "c", {"all": [{"in_segment": "b"}, {"has_been": {"in_segment": "a"}, "for": "1d"}]})
+    found = await ask(home, "GET", "/b/dependencies")
+    assert (found["asks"], found["asked_by"]) == (["a"], ["c"])
+    found = await ask(home, "GET", "/a/dependencies")
+    assert (found["asked_by"], found["asked_by_in_all"], found["asks_in_all"]) == (["b", "c"], ["b", "c"], [])
+    graph = await ask(home, "GET", "/graph")
+    assert [one["key"] for one in graph["segments"]] == ["a", "b", "c"]
+    assert [(one["key"], one["asks"]) for one in graph["edges"]] == [("b", "a"), ("c", "a"), ("c", "b")]
+    problem = await ask(home, "PATCH", "/a", {"rule": {"any": [VIP, {"in_segment": "c"}]}}, status=409)
+    assert "a → c → a" in problem["detail"]
+    problem = await ask(home, "PATCH", "/a", {"rule": {"in_segment": "a"}}, status=409)
+    assert "a → a" in problem["detail"]
+    problem = await ask(home, "DELETE", "/a", status=409)
+    assert "b, c" in problem["detail"]
+    body = {"key": "d", "name": "d", "rule": {"all": [VIP, {"in_segment": "nothing"}]}}
+    problem = await ask(home, "POST", "", body, status=422)
+    assert problem["errors"][0]["field"] == "rule.all.1.in_segment"
+    for key in ("c", "b", "a"):
+        await ask(home, "DELETE", f"/{key}")
+    await ask(home, "POST", "", {"key": "e", "name": "e", "rule": {"in_segment": "a"}}, status=422)
+
+
+async def test_rules_that_are_too_large_together_are_refused(home: Running) -> None:
+    await make(home, "s0", {"any": [{"trait": f"t{number}", "eq": 1} for number in range(40)]})
+    rule = {"any": [{"in_segment": "s0"}, {"in_segment": "s0"}, *({"trait": f"x{n}", "eq": 1} for n in range(30))]}
+    await make(home, "s1", {"any": [rule, {"in_segment": "s0"}]})
+    for number in range(1, 60):
+        body = {"key": f"s{number + 1}", "name": "s", "rule": {"any": [{"in_segment": f"s{number}"}, VIP, rule]}}
+        answer = await home.client.post("/v1/segments", json=body)
+        if answer.status_code == 422:
+            assert "parts" in answer.json()["detail"]
+            return
+    raise AssertionError("a thousand parts were taken")
+
+
+async def test_segments_of_segments_move_with_them(home: Running) -> None:
+    await make(home, "likers", {"did": "Content Liked"})
+    await make(home, "others", {"not": {"in_segment": "likers"}})
+    await home.tell(profile(1, 1), profile(2, 1))
+    await eventually(lambda: _is(members(home, "others"), {1: "rule", 2: "rule"}))
+    await home.tell(event(1, "Content Liked", clock.now()))
+    await eventually(lambda: _is(members(home, "others"), {2: "rule"}))
+
+
+async def test_having_been_in_a_segment_begins_when_it_was_told(home: Running) -> None:
+    await make(home, "vip", VIP)
+    await make(home, "loyal", {"has_been": {"in_segment": "vip"}, "for": "30d"})
+    await make(home, "long-out", {"has_been": {"not": {"in_segment": "vip"}}, "for": "30d"})
+    await home.tell(profile(1, 1, vip=True), profile(2, 1))
+    await eventually(lambda: _is(members(home, "vip"), {1: "rule"}))
+    # Of viewer 2 nothing was ever told: he has always been out.
+    await eventually(lambda: _is(members(home, "long-out"), {2: "rule"}))
+    began = clock.now()
+    with clock.at(began + timedelta(days=29)):
+        assert await members(home, "loyal") == {}
+    with clock.at(began + timedelta(days=30, seconds=1)):
+        await eventually(lambda: _is(members(home, "loyal"), {1: "time"}))
+        await home.tell(profile(1, 2))
+        await eventually(lambda: _is(members(home, "loyal"), {}))
+        assert set(await members(home, "long-out")) == {2}, "he left just now"
+    with clock.at(began + timedelta(days=61)):
+        await eventually(lambda: _is(members(home, "long-out"), {1: "time", 2: "rule"}))
+
+
+async def test_members_as_of_an_instant_and_days(home: Running) -> None:
+    await make(home, "vip", VIP)
+    began = clock.now()
+    await home.tell(profile(1, 1, vip=True), profile(17, 1, vip=True), profile(40_000, 1, vip=True))
+    await eventually(lambda: _is(members(home, "vip"), {1: "rule", 17: "rule", 40_000: "rule"}))
+    middle = clock.now()
+    await home.tell(profile(1, 2), profile(2, 1, vip=True))
+    await eventually(lambda: _is(members(home, "vip"), {2: "rule", 17: "rule", 40_000: "rule"}))
+
+    async def then(instant: Any) -> list[int]:
+        page = await ask(home, "GET", "/vip/members", as_of=instant.isoformat(), limit=2)
+        found = page["items"]
+        while page["next"]:
+            page = await ask(home, "GET", "/vip/members", as_of=instant.isoformat(), limit=2, cursor=page["next"])
+            found += page["items"]
+        assert all(one["since"] is not None for one in found)
+        return [one["profile_id"] for one in found]
+
+    assert await then(began) == []
+    assert await then(middle) == [1, 17, 40_000]
+    assert await then(clock.now()) == [2, 17, 40_000]
+    problem = await ask(home, "GET", "/vip/members", as_of=(began - timedelta(days=1)).isoformat(), status=422)
+    assert problem["errors"][0]["field"] == "as_of"
+    await ask(home, "GET", "/vip/members", as_of=(clock.now() + timedelta(days=1)).isoformat(), status=422)
+    exported = await home.client.get("/v1/segments/vip/members.csv", params={"as_of": middle.isoformat()})
+    assert exported.text.split() == ["profile_id", "1", "17", "40000"]
+    shown = await ask(home, "GET", "/vip")
+    assert (shown["size"], shown["entered_today"], shown["left_today"], shown["behind"]) == (3, 4, 1, None)
+    with clock.at(clock.now() + timedelta(days=2)):
+        days = (await ask(home, "GET", "/vip/history", days=10))["days"]
+        assert [(one["size"], one["entered"], one["left"]) for one in days] == [(3, 4, 1), (3, 0, 0), (3, 0, 0)]
+        assert (await ask(home, "GET", "/vip"))["entered_today"] == 0
+        assert [one["size"] for one in (await ask(home, "GET", "/vip/history", days=2))["days"]] == [3, 3]
+
+
+async def test_the_log_is_trimmed_and_says_how_far_back_it_goes(home: Running) -> None:
+    await make(home, "vip", VIP)
+    await home.tell(profile(1, 1, vip=True))
+    await eventually(lambda: _is(members(home, "vip"), {1: "rule"}))
+    later = clock.now() + timedelta(days=500)
+    async with home.db.transaction() as session:
+        assert await log.trim(session, later - timedelta(days=Settings.model_fields["log_days"].default), 10) == 1
+        assert (await session.execute(select(transitions))).all() == []
+    (member,) = (await ask(home, "GET", "/vip/members"))["items"]
+    assert member == {"profile_id": 1, "since": None, "cause": None}
+    await ask(home, "GET", "/vip/members", as_of=clock.now().isoformat(), status=422)
+
+
+async def test_a_list_is_kept_by_hand_and_segments_can_ask_for_it(home: Running) -> None:
+    await known(home, "user_id:u1", "user_id:u2")
+    listed = await ask(home, "POST", "", {"key": "panel", "name": "Panel", "kind": "static"}, status=201)
+    assert (listed["kind"], listed["rule"], listed["filling"]) == ("static", None, None)
+    await make(home, "panel-vip", {"all": [{"in_segment": "panel"}, VIP]})
+    await home.tell(profile(1, 1, vip=True), profile(2, 1, vip=True))
+    for ref in ("user_id:u1", "user_id:u1", "user_id:u2"):
+        await ask(home, "PUT", f"/panel/members/{ref}", status=204)
+    assert await members(home, "panel") == {1: "definition", 2: "definition"}
+    await eventually(lambda: _is(_set(home, "panel-vip"), {1, 2}))
+    await ask(home, "DELETE", "/panel/members/user_id:u2", status=204)
+    await eventually(lambda: _is(_set(home, "panel-vip"), {1}))
+    await eventually(
+        lambda: _is(moves(home, "panel"), [("definition", "in", 1), ("definition", "in", 2), ("definition", "out", 2)])
+    )
+    await ask(home, "PUT", "/panel/members/user_id:u9", status=404)
+    await ask(home, "PUT", "/panel-vip/members/user_id:u1", status=409)
+    await ask(home, "PATCH", "/panel", {"rule": VIP}, status=422)
+    await ask(home, "DELETE", "/panel", status=409)
+    await ask(home, "POST", "", {"key": "x", "name": "x"}, status=422)
+    await ask(home, "POST", "", {"key": "x", "name": "x", "kind": "static", "rule": VIP}, status=422)
+    await ask(home, "DELETE", "/panel-vip")
+    await ask(home, "DELETE", "/panel")
+    await eventually(lambda: _is(_set(home, "panel"), set()))
+    assert [fact.rule for fact in await home.told(SegmentDefined) if fact.key == "panel"] == [None, None]
+
+
+async def _set(home: Running, key: str) -> set[int]:
+    return set(await members(home, key))
+
+
+async def test_a_file_puts_its_viewers_on_a_list(home: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists, "AT_ONCE", 7)
+    monkeypatch.setattr(lists, "ASKED", 3)
+    await known(home, *(f"user_id:u{number}" for number in range(1, 31)))
+    await ask(home, "POST", "", {"key": "panel", "name": "Panel", "kind": "static"}, status=201)
+    lines = ["\ufeffname,userId", *(f'"n, {number}",u{number}' for number in range(1, 26)), "x,u99", "", "y,"]
+    path = "/v1/segments/panel/uploads"
+    answer = await home.client.post(path, params={"column": "userId"}, content="\r\n".join(lines).encode())
+    assert answer.status_code == 202, answer.text
+    job = answer.json()["job_id"]
+
+    async def over() -> None:
+        found = await ask(home, "GET", f"/panel/uploads/{job}")
+        assert found["state"] == "finished"
+        assert (found["done"], found["total"], found["unmatched"]) == (26, 26, 1)
+        assert found["first_unmatched"] == [{"line": 27, "ref": "user_id:u99"}]
+
+    await eventually(over)
+    assert set(await members(home, "panel")) == set(range(1, 26))
+    unmatched = await home.client.get(f"{path}/{job}/unmatched.csv")
+    assert unmatched.text.splitlines() == ["line,ref", "27,user_id:u99"]
+    await ask(home, "GET", "/panel/uploads/999", status=404)
+    gone = await home.client.post(path, params={"action": "remove"}, content=b"user_id\nu1\nu2\nu30\n")
+    job = gone.json()["job_id"]
+    await eventually(lambda: _is(_set(home, "panel"), set(range(3, 26))))
+    for body in (b"", b"\xff\xfe", b"a\n" + b"x" * 501):
+        assert (await home.client.post(path, content=body)).status_code == 422
+    assert (await home.client.post(path, params={"column": "b"}, content=b"a\nu1")).status_code == 422
+    with clock.at(clock.now() + timedelta(days=31)):
+        async with home.db.transaction() as session:
+            await lists.forget(session)
+            assert (await session.execute(select(list_rows))).all() == []
+
+
+async def test_contacts_of_a_file_are_not_kept(home: Running) -> None:
+    await known(home, "email:a@x.org-u5")
+    await ask(home, "POST", "", {"key": "panel", "name": "Panel", "kind": "static"}, status=201)
+    body = b"email\na@x.org-u5\nnobody@x.org\n"
+    job = (await home.client.post("/v1/segments/panel/uploads", content=body)).json()["job_id"]
+
+    async def over() -> None:
+        found = await ask(home, "GET", f"/panel/uploads/{job}")
+        assert (found["state"], found["first_unmatched"]) == ("finished", [{"line": 3, "ref": "email:"}])
+
+    await eventually(over)
+    assert set(await members(home, "panel")) == {5}
+    async with home.db.transaction() as session:
+        assert [row.origin for row in await session.execute(select(list_rows))] == ["email:"]
+        assert (await jobs.by_id(session, job)) is not None
+
+
+async def test_a_frozen_copy_stays_as_it_was(home: Running) -> None:
+    await make(home, "vip", VIP)
+    ids = [*range(1, 400), 70_000]
+    await home.tell(*(profile(one, 1, vip=True) for one in ids))
+    await eventually(lambda: _is(_set(home, "vip"), set(ids)))
+    then = clock.now()
+    frozen = await ask(home, "POST", "/vip/snapshot", {"key": "vip-now", "name": "VIPs, frozen"}, status=201)
+    assert (frozen["kind"], frozen["size"]) == ("static", 400)
+    await home.tell(*(profile(one, 2) for one in ids[:300]))
+    await eventually(lambda: _is(_set(home, "vip"), set(ids[300:])))
+    assert await members(home, "vip-now") == dict.fromkeys(ids, "fill")
+    again = {"key": "vip-then", "name": "As of then", "as_of": then.isoformat()}
+    assert (await ask(home, "POST", "/vip/snapshot", again, status=201))["size"] == 400
+    await ask(home, "POST", "/vip/snapshot", again, status=409)
+    told: set[int] = set()
+
+    async def heard() -> None:
+        for fact in await home.told(SegmentChanged):
+            if fact.key == "vip-now":
+                assert (fact.cause, fact.entered) == ("fill", [])
+                told.update(roaring.entered(fact))
+        assert told == set(ids)
+
+    await eventually(heard)
+    assert len({one % PARTITIONS for one in told}) == PARTITIONS
