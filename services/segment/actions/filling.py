@@ -1,30 +1,78 @@
-"""Fills: every viewer is judged by a new rule, some thousand at a time, while the live work goes on."""
+"""Fills: every viewer is judged by a new rule, piece by piece, while the live work goes on.
+
+A small audience is judged as the live work judges. A large one is asked of the warehouse, some ten thousand viewers by
+one statement, before anybody is locked; of whom something was written since, or told, the live work's judgement counts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from weakref import WeakKeyDictionary
 
+import msgspec
+import pyarrow as pa
+from pyroaring import BitMap
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.segment.actions import judging
-from services.segment.rules.blocks import ids
+from services.segment import memory
+from services.segment.actions import crowds, judging
+from services.segment.rules.blocks import GROUP, block_of, ids, place_of
 from services.segment.rules.book import Book, Change, Definition
-from services.segment.store import deadlines, definitions, members, viewers
+from services.segment.store import deadlines, definitions, log, members, viewers
 from services.segment.store.rows import AnyRow
-from shared import clock
+from shared import clock, telemetry
+from shared.contracts import PARTITIONS
+from shared.errors import Invalid, Unavailable
 from shared.jobs import JobRow, Progress
+
+telling = telemetry.logger(__name__)
 
 FILL = "fill"
 CHUNK = 4_000
+LARGE = 50_000
+"""Viewers from which on the warehouse is asked: judging fewer takes a few seconds, as a question to it may, too."""
+GROUPS = 4
+"""Groups of blocks (16,384 profile ids each) that one question is about."""
+SECONDS = 600.0
+"""Time of one question."""
+MARGIN = timedelta(minutes=2)
+"""No transaction that judges lasts so long: what was told earlier than this before a question is in its answer."""
 CLEAR = 20
 """Blocks of an archived segment that are emptied at once; deadlines a thousand times as many."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """How far a fill is: all below `after` are judged; of the group that begins there, all blocks but `left`."""
+
+    after: int = 0
+    left: list[int] = []
+
+
+@dataclass
+class Piece:
+    """An answer of the warehouse: who of some groups is in as of an instant and a stamp, and when time changes that."""
+
+    first: int
+    end: int
+    version: int
+    at: datetime
+    watermark: int
+    inside: dict[int, BitMap] = field(default_factory=dict)
+    next: dict[int, dict[int, datetime]] = field(default_factory=dict)
+
+
+_PIECES: WeakKeyDictionary[Any, dict[int, Piece]] = WeakKeyDictionary()
+"""The present piece of each fill, by job; it is asked for again after a restart."""
 
 
 async def step(session: AsyncSession, job: JobRow) -> Progress:
     """One piece of a fill; for an archived segment, of forgetting its members.
 
-    A fill waits for no viewer: it stops before the first whom somebody else is judging, and comes again. Its first step
-    waits instead for everybody who began before the definition was known, because they would not judge by it.
+    A fill waits for no viewer: it goes round those whom somebody else is judging, and comes again. Its first step waits
+    instead for everybody who began before the definition was known, because they would not judge by it.
     """
     segment = await definitions.to_fill(session, job.params["segment_id"])
     here = Progress(done=job.done, total=job.total, cursor=job.cursor)
@@ -32,23 +80,148 @@ async def step(session: AsyncSession, job: JobRow) -> Progress:
         return here
     if job.cursor is None:
         await members.close_gate(session)
-        return Progress(done=0, total=job.total, cursor="0")
+        return Progress(done=0, total=job.total, cursor=_written(Place()))
     if segment.archived:
         return await _clear(session, segment, job)
     if segment.filling is None:
         return Progress(done=job.done, cursor=job.cursor, finished=True)
-    those = await viewers.after(session, int(job.cursor), CHUNK)
-    if not those:
+    place = _read(job.cursor)
+    following = await viewers.after(session, place.after - 1, 1)
+    if not following:
         await definitions.filled(session, segment.id, clock.now())
+        _PIECES.get(session.bind, {}).pop(job.id, None)
         return Progress(done=job.done, total=job.done, cursor=job.cursor, finished=True)
-    free = await members.lock_free(session, those)
-    mine = those[: next((place for place, one in enumerate(those) if one not in free), len(those))]
-    if not mine:
-        return here
     now = await judging.book(session)
+    if (job.total or 0) >= LARGE and not place.left:
+        place = Place(max(place.after, following[0] // GROUP * GROUP))
+    if (job.total or 0) >= LARGE and (piece := await _asked(session, now, job, segment, place.after)) is not None:
+        return await _take(session, now, job, segment, piece, place)
+    return await _judge(session, now, job, segment, place)
+
+
+def _read(cursor: str) -> Place:
+    # A plain number is the last viewer who was judged: cursors were that before there were blocks.
+    return Place(int(cursor) + 1) if cursor.isdigit() else msgspec.json.decode(cursor, type=Place)
+
+
+def _written(place: Place) -> str:
+    return msgspec.json.encode(place).decode()
+
+
+async def _judge(session: AsyncSession, now: Book, job: JobRow, segment: AnyRow, place: Place) -> Progress:
+    """Judge some viewers as the live work does, up to the first whom somebody else is judging."""
+    those = await viewers.after(session, place.after - 1, CHUNK)
+    free = await members.lock_free(session, those)
+    mine = those[: next((number for number, one in enumerate(those) if one not in free), len(those))]
+    if not mine:
+        return Progress(done=job.done, total=job.total, cursor=job.cursor)
     wanted = {one: {segment.id: segment.filling} for one in mine}
     await judging.settle(session, now, wanted, clock.now())
-    return Progress(done=job.done + len(mine), total=job.total, cursor=str(mine[-1]))
+    return Progress(done=job.done + len(mine), total=job.total, cursor=_written(Place(mine[-1] + 1)))
+
+
+async def _asked(session: AsyncSession, now: Book, job: JobRow, segment: AnyRow, first: int) -> Piece | None:
+    """What the warehouse says of the groups from here on; None where it cannot, and the work goes on without it."""
+    first = first // GROUP * GROUP
+    pieces = _PIECES.setdefault(session.bind, {})
+    held = pieces.get(job.id)
+    if held is not None and held.version == segment.version and held.first <= first < held.end:
+        return held
+    rule = now.definitions[segment.id].rule
+    warehouse = memory.of(session).warehouse
+    piece = Piece(first, first + GROUPS * GROUP, segment.version, clock.now(), 0)
+    if rule is None:
+        return None
+    try:
+        crowd = await crowds.to_fill(session, now, rule, piece.at, (piece.first, piece.end))
+        answer = await warehouse.ask(crowd.sql, inputs=crowd.inputs, seconds=SECONDS)
+    except (Unavailable, Invalid, ValueError) as error:
+        telling.warning("a fill goes on without the warehouse", segment=segment.key, error=str(error)[:500])
+        return None
+    piece.watermark = answer.watermark
+    _sorted_in(piece, answer.table)
+    pieces[job.id] = piece
+    return piece
+
+
+def _sorted_in(piece: Piece, table: pa.Table) -> None:
+    """Read an answer (profile_id, inside, next) into the blocks it is about."""
+    inside: dict[int, list[int]] = {}
+    columns = (table.column(name).to_pylist() for name in ("profile_id", "inside", "next"))
+    for one, is_in, next_ in zip(*columns, strict=True):
+        block = block_of(one)
+        if is_in:
+            inside.setdefault(block, []).append(place_of(one))
+        if next_ is not None:
+            piece.next.setdefault(block, {})[one] = next_
+    piece.inside = {block: BitMap(places) for block, places in inside.items()}
+
+
+async def _take(session: AsyncSession, now: Book, job: JobRow, segment: AnyRow, piece: Piece, place: Place) -> Progress:
+    """Write down what the warehouse says of one group, as far as its blocks are free."""
+    first = place.after // GROUP * PARTITIONS
+    wanted = place.left or list(range(first, first + PARTITIONS))
+    anybody = {block: ids(block, [block // PARTITIONS * (GROUP // PARTITIONS)])[0] for block in wanted}
+    free = await members.lock_free(session, anybody.values())
+    mine = [block for block in wanted if anybody[block] in free]
+    left = [block for block in wanted if anybody[block] not in free]
+    if mine:
+        late = await _late(session, now, segment, piece, mine)
+        await _write(session, now, segment, piece, mine, late)
+        await judging.settle(session, now, {one: {segment.id: segment.filling} for one in late}, clock.now())
+    if left:
+        return Progress(done=job.done, total=job.total, cursor=_written(Place(place.after, left)))
+    end = place.after // GROUP * GROUP + GROUP
+    done = await viewers.between(session, place.after, end)
+    return Progress(done=job.done + done, total=job.total, cursor=_written(Place(end)))
+
+
+async def _late(session: AsyncSession, now: Book, segment: AnyRow, piece: Piece, blocks: Sequence[int]) -> set[int]:
+    """Viewers of these blocks of whom the answer may not know all: something of them was written since, or told."""
+    low = min(blocks) // PARTITIONS * GROUP
+    written = await viewers.written_since(session, piece.watermark, low, low + GROUP)
+    asked = now.asked(segment.id)
+    told = await log.moved_since(session, [segment.id, *asked], blocks, piece.at - MARGIN)
+    mine = set(blocks)
+    return {one for one in written if block_of(one) in mine} | told
+
+
+async def _write(
+    session: AsyncSession, now: Book, segment: AnyRow, piece: Piece, blocks: Sequence[int], late: Collection[int]
+) -> None:
+    at = clock.now()
+    of = now.definitions[segment.id]
+    held = await members.read(session, [(block, segment.id) for block in blocks])
+    spared: dict[int, BitMap] = {block: BitMap() for block in blocks}
+    for one in late:
+        spared[block_of(one)].add(place_of(one))
+    moved: dict[int, tuple[BitMap, BitMap]] = {}
+    for block in blocks:
+        was = held.get((block, segment.id), BitMap())
+        told = piece.inside.get(block, BitMap())
+        moved[block] = told - was - spared[block], was - told - spared[block]
+    moved = {block: (entered, gone) for block, (entered, gone) in moved.items() if entered or gone}
+    if moved:
+        changed = {
+            (block, segment.id): held.get((block, segment.id), BitMap()) - gone | entered
+            for block, (entered, gone) in moved.items()
+        }
+        await members.write(session, changed)
+        await log.record(session, {(segment.id, block, segment.filling): moved[block] for block in moved}, at)
+        entries, exits = (sum(len(pair[side]) for pair in moved.values()) for side in (0, 1))
+        await log.count(session, {segment.id: (entries, exits)}, at)
+        judging.tell_blocks(session, of, segment.filling, at, moved)
+    next_ = {
+        (segment.id, one): instant
+        for block in blocks
+        for one, instant in piece.next.get(block, {}).items()
+        if one not in late
+    }
+    await deadlines.keep(session, next_)
+    followers = now.following([segment.id])
+    if followers:
+        those = {one for block, (entered, gone) in moved.items() for one in ids(block, entered | gone)}
+        await judging.settle(session, now, {one: dict.fromkeys(followers, segment.filling) for one in those}, at)
 
 
 async def _clear(session: AsyncSession, segment: AnyRow, job: JobRow) -> Progress:

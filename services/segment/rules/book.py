@@ -65,6 +65,10 @@ class Book:
         self.judge = Judge(rules)
         found = {one.key: graph.asked(one.rule) for one in self.definitions.values()}
         edges = {key: asked.keys for key, asked in found.items()}
+        self._asked_by: dict[str, set[str]] = {}
+        for key, others in edges.items():
+            for other in others:
+                self._asked_by.setdefault(other, set()).add(key)
         self._order = {self.ids[key]: place for place, key in enumerate(graph.order(edges))}
         self._ordered = sorted(self._order, key=self._order.__getitem__)
         names: dict[str, set[int]] = {}
@@ -115,6 +119,11 @@ class Book:
         if not self.followers:
             return _NONE
         return frozenset().union(*(self.followers.get(one, _NONE) for one in segment_ids))
+
+    def asked(self, segment_id: int) -> frozenset[int]:
+        """Segments that this one asks, directly or through others."""
+        found = graph.dependents([self.definitions[segment_id].key], self._asked_by)
+        return self._numbers(key for key in found if key in self.ids)
 
     def keys(self, segment_ids: Iterable[int]) -> list[str]:
         """Their keys."""

@@ -187,6 +187,22 @@ async def at_instant(session: AsyncSession, segment_id: int, instant: datetime) 
     return sorted(one for block, bitmap in held.items() for one in ids(block, bitmap))
 
 
+async def moved_since(
+    session: AsyncSession, segment_ids: Collection[int], blocks_: Collection[int], instant: datetime
+) -> set[int]:
+    """Viewers of these blocks who entered or left one of these segments since an instant."""
+    segments_, those = (bindparam(None, sorted(one), type_=ARRAY(Integer)) for one in (segment_ids, blocks_))
+    query = select(transitions.c.block, transitions.c.entered, transitions.c.left).where(
+        transitions.c.segment_id == func.any(segments_),
+        transitions.c.block == func.any(those),
+        transitions.c.at > instant,
+    )
+    found: set[int] = set()
+    for block, entered, left in await session.execute(query):
+        found.update(ids(block, unpack(entered) | unpack(left)))
+    return found
+
+
 async def erase(session: AsyncSession, profile_ids: Collection[int]) -> int:
     """Take viewers out of the log as if they had never been; how many of its rows told of them."""
     gone: dict[int, BitMap] = {}

@@ -128,6 +128,16 @@ _DEEDS = text(
     bindparam("since", type_=ARRAY(TIME)),
 )
 
+_WRITTEN = text(
+    """
+    SELECT profile_id FROM (
+      SELECT profile_id FROM viewers WHERE stamp >= :stamp
+      UNION SELECT profile_id FROM events WHERE stamp >= :stamp
+      UNION SELECT CASE what WHEN 'viewers' THEN key::bigint ELSE was END FROM tombstones WHERE stamp >= :stamp
+    ) AS written WHERE profile_id >= :first AND profile_id < :end
+    """
+)
+
 LIMIT = 10**300
 """Beyond this an integer does not fit a double, which rules compare numbers as."""
 
@@ -170,6 +180,18 @@ async def after(session: AsyncSession, profile_id: int, limit: int) -> list[int]
     """The next viewers by id."""
     query = select(viewers.c.profile_id).where(viewers.c.profile_id > profile_id).order_by(viewers.c.profile_id)
     return list((await session.execute(query.limit(limit))).scalars())
+
+
+async def between(session: AsyncSession, first: int, end: int) -> int:
+    """How many viewers there are from one id up to another, without that."""
+    query = select(func.count()).select_from(viewers)
+    return int(await session.scalar(query.where(viewers.c.profile_id >= first, viewers.c.profile_id < end)) or 0)
+
+
+async def written_since(session: AsyncSession, stamp: int, first: int, end: int) -> set[int]:
+    """Viewers from one id up to another (without that) of whom a transaction from this stamp on wrote anything."""
+    done = await session.execute(_WRITTEN, {"stamp": stamp, "first": first, "end": end})
+    return set(done.scalars())
 
 
 async def number(session: AsyncSession) -> int:
