@@ -73,7 +73,7 @@ def series(*, dark: bool) -> tuple[str, ...]:
 def ramp(*, dark: bool) -> list[str]:
     """Colours from little to much, for heat maps."""
     return (
-        ["#1a1f20", "#17302e", "#1c5750", "#2b877c", "#3cb5a7", "#9be3d9"]
+        ["#22292a", "#17403b", "#1c5750", "#2b877c", "#3cb5a7", "#9be3d9"]
         if dark
         else ["#f5f6f6", "#d9ecea", "#a5d2cc", "#5fada3", "#0f766e", "#0a4f4a"]
     )

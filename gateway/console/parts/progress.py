@@ -44,7 +44,7 @@ def job(
 ) -> progress:
     """Watch a job until it ends: `ask` brings it (with `state`, and the counts named), `finished` is told the last.
 
-    States that end: done, finished, completed, failed, cancelled.
+    States that end: done, finished, completed, failed, cancelled, superseded.
     """
     bar = progress(t("shared.working"))
 
@@ -56,7 +56,7 @@ def job(
             show_error(error)
             return
         bar.show(told.get(done) or 0, told.get(total))
-        if told["state"] in ("done", "finished", "completed", "failed", "cancelled"):
+        if told["state"] in ("done", "finished", "completed", "failed", "cancelled", "superseded"):
             timer.deactivate()
             result = finished(told)
             if inspect.isawaitable(result):

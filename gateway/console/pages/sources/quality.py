@@ -62,7 +62,7 @@ async def draw(desk: Desk) -> None:
             known = sorted(told["viewers"].items(), key=lambda one: -one[1])[:10]
             for name, value in known:
                 label = {"$name": t("people.name"), "$has": t("people.has")}.get(name) or names.trait(name)
-                _bar(desk, label, value)
+                _bar(desk, label, value, judged=False)
             if not known:
                 ui.label(t("sources.no_viewers")).classes("m-mute")
     with parts.panel(t("sources.by_event")):
@@ -119,12 +119,13 @@ def _share(desk: Desk, share: str, value: float) -> None:
         ui.label(t(f"sources.share_hint.{share}")).classes("m-mute m-small")
 
 
-def _bar(desk: Desk, label: str, value: float) -> ui.element:
+def _bar(desk: Desk, label: str, value: float, *, judged: bool = True) -> ui.element:
     with parts.stack(tight=True) as box:
         with parts.row(tight=True):
             ui.label(label).classes("m-grow")
             ui.label(desk.percent(value)).classes("m-small m-mute")
         with ui.element("div").classes("m-bar"):
-            colour = {"good": "accent", "warn": "warn", "bad": "bad"}[tone(value * 100) or "good"]
+            mood = tone(value * 100) if judged else "good"
+            colour = {"good": "accent", "warn": "warn", "bad": "bad"}[mood or "good"]
             ui.element("div").style(f"width:{value * 100:.1f}%;background:var(--{colour})")
     return box

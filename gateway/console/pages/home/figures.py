@@ -1,0 +1,108 @@
+"""The figures of the home page. What two parts of the page need is asked for once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from nicegui import ui
+
+from gateway.console import parts
+from gateway.console.api import ApiError
+from gateway.console.desk import Desk, t
+
+PERIODS = (7, 14, 30)
+SENT = "accepted"
+"""State of a message that its channel took."""
+
+
+class Figures:
+    """What was asked for in this page's life, each question once."""
+
+    def __init__(self, desk: Desk, days: int) -> None:
+        self.desk = desk
+        self.days = days
+        self._asked: dict[str, asyncio.Task[Any]] = {}
+
+    async def _once(self, name: str, ask: Callable[[], Awaitable[Any]]) -> Any:
+        if name not in self._asked or (self._asked[name].done() and self._asked[name].exception()):
+            self._asked[name] = asyncio.ensure_future(ask())
+        return await asyncio.shield(self._asked[name])
+
+    async def trend(self, measure: str) -> dict[str, Any]:
+        """Any event by day, counted (`count`) or by its viewers (`viewers`), with the period before."""
+        first = datetime.now(self.desk.zone).date() - timedelta(days=self.days - 1)
+        asked = {
+            "event": "*",
+            "measure": {measure: True},
+            "by": "day",
+            "from": first.isoformat(),
+            "zone": self.desk.zone.key,
+            "compare": True,
+        }
+        told: dict[str, Any] = await self._once(measure, lambda: self.desk.api.post("/v1/insights/trends", asked))
+        return told
+
+    async def arrivals(self) -> list[dict[str, Any]]:
+        """New viewers by day, of this period and the one before."""
+        told = await self._once(
+            "arrivals",
+            lambda: self.desk.api.get("/v1/profiles/arrivals", days=2 * self.days, zone=self.desk.zone.key),
+        )
+        days: list[dict[str, Any]] = told["days"]
+        return days
+
+    async def messages(self) -> list[dict[str, Any]]:
+        """Ended messages by day and state, of this period and the one before."""
+        told = await self._once(
+            "messages",
+            lambda: self.desk.api.get("/v1/campaigns/-/days", days=2 * self.days, zone=self.desk.zone.key),
+        )
+        days: list[dict[str, Any]] = told["days"]
+        return days
+
+    async def draw(self) -> None:
+        """The row of figures; one that cannot be had says so and leaves the others."""
+        wanted = (
+            (t("home.active"), "/people?sort=last_seen", self._viewers),
+            (t("home.new"), "/people", self._new),
+            (t("home.events"), "/sources", self._events),
+            (t("home.sent"), "/campaigns", self._sent),
+        )
+        found = await asyncio.gather(*(self._tried(ask) for _, _, ask in wanted))
+        with ui.element("div").classes("m-figures"):
+            for (label, href, _), values in zip(wanted, found, strict=True):
+                if values is None:
+                    parts.figure(label, "–", foot=t("home.away"))
+                    continue
+                now, before = values
+                change = (now - before) / before if before else None
+                foot = t("home.before", n=self.desk.short(before))
+                parts.figure(label, self.desk.short(now), change=change, foot=foot, href=href)
+
+    async def _tried(self, ask: Callable[[], Awaitable[tuple[float, float]]]) -> tuple[float, float] | None:
+        try:
+            return await ask()
+        except ApiError:
+            return None  # the chart of the same figure says why
+
+    async def _viewers(self) -> tuple[float, float]:
+        return _totals(await self.trend("viewers"))
+
+    async def _events(self) -> tuple[float, float]:
+        return _totals(await self.trend("count"))
+
+    async def _new(self) -> tuple[float, float]:
+        counts = [day["viewers"] for day in await self.arrivals()]
+        return sum(counts[self.days :]), sum(counts[: self.days])
+
+    async def _sent(self) -> tuple[float, float]:
+        counts = [day["states"].get(SENT, 0) for day in await self.messages()]
+        return sum(counts[self.days :]), sum(counts[: self.days])
+
+
+def _totals(told: dict[str, Any]) -> tuple[float, float]:
+    before = told["previous"]["lines"][0]["total"] if told.get("previous") else 0
+    return told["lines"][0]["total"] or 0, before or 0
