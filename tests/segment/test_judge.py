@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -13,6 +15,7 @@ from services.segment.rules.judge import Event, Judge, Viewer
 from services.segment.schemas.rule import KINDS, parse, plain
 from tests.segment import naive, worlds
 from tests.segment.naive import Happening, Person
+from tests.segment.test_language_docs import EXAMPLES
 from tests.segment.worlds import MICROSECOND, NOW
 
 settings.register_profile("many", deadline=None, suppress_health_check=list(HealthCheck))
@@ -190,3 +193,41 @@ def test_the_same_leaf_in_many_segments_is_judged_once(monkeypatch: pytest.Monke
     him = viewer(Person(events=[Happening("x", NOW, {}, "e")]))
     assert [judge.answer(key, him, NOW, memo).inside for key in "abc"] == [True, False, False]
     assert len([one for one in memo if type(one).__name__ == "AtLeast"]) == 1
+
+
+def test_an_explanation_shows_each_part_with_what_is_there() -> None:
+    judge = judged(
+        {
+            "likers": {"did": "x", "where": [{"property": "p", "gt": 1}], "times": {"gte": 2}, "within": "7d"},
+            "best": {"all": [{"in_segment": "likers"}, {"not": {"trait": "city", "eq": "Xi'an"}}]},
+        }
+    )
+    person = Person(traits={"city": "上海"}, events=[Happening("x", time, {"p": 2}, f"{time}") for time in LIKES])
+    told = judge.explain("best", viewer(person), NOW)
+    assert (told.path, told.kind, told.holds, told.changes_at) == ("rule", "all", True, NOW + timedelta(days=2))
+    segment, negation = told.parts
+    (liked,) = segment.parts
+    assert (segment.path, segment.text, segment.holds) == ("rule.all[0]", 'is in segment "likers"', True)
+    assert (liked.path, liked.actual, liked.changes_at) == ("rule", 4, NOW + timedelta(days=2))
+    assert liked.text == 'did "x" where "p" is more than 1 in the last 7d: how often is at least 2'
+    (city,) = negation.parts
+    assert (city.path, city.holds, city.actual, city.changes_at) == ("rule.all[1].not", False, "上海", None)
+    assert city.text == 'trait "city" is "Xi\'an"'
+
+
+@settings(MANY, max_examples=80)
+@given(world=worlds.worlds, person=worlds.persons)
+def test_an_explanation_agrees_with_the_answer_and_is_json(world: Any, person: Person) -> None:
+    judge, him = judged(world), viewer(person)
+    for key in world:
+        told = judge.explain(key, him, NOW)
+        assert (told.holds, told.changes_at) == judge.answer(key, him, NOW, {})
+        assert json.loads(msgspec.json.encode(told))["path"] == "rule"
+
+
+def test_every_example_of_the_language_has_a_sentence() -> None:
+    for rule in EXAMPLES:
+        judge = Judge({"s": parse(rule), "vip": parse({"tag": "vip"})})
+        told = judge.explain("s", viewer(Person()), NOW)
+        assert told.text
+        assert "{" not in told.text

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from services.segment.rules.judge import behaviour, nodes
+from services.segment.rules.judge.explaining import Explained, explain
 from services.segment.rules.judge.found import Matches
 from services.segment.rules.judge.index import NONE, Index, Needs, union
 from services.segment.rules.judge.nodes import Answer, Memo, Node, Since, ask
@@ -73,6 +74,10 @@ class Judge:
         if known is None:
             known = self._nodes[key] = self._compile(rule)
         return known
+
+    def explain(self, key: str, viewer: Viewer, at: datetime) -> Explained:
+        """Why he is in, or not: every part with its answer, what is there, and until when that stands."""
+        return explain(self, self.rules[key], viewer, at, {})
 
     # --- what touches them
 
