@@ -1,1 +1,1 @@
-"""Measurements, each beside a bare baseline taken in the same run: `./marquee bench edge|ingest|latency [--json]`."""
+"""Measurements, each beside a bare baseline taken in the same run: `./marquee bench <name> [--json]`."""

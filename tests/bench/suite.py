@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import re
 import shutil
 import subprocess
@@ -126,6 +127,16 @@ class Suite:
                     seconds[label] = seconds.get(label, 0.0) + sum(one.cpu_times()[:2])
         return seconds
 
+    def memory(self, name: str) -> dict[str, int]:
+        """Bytes of memory that a program holds by itself (`rss`), and those of its children by their command."""
+        family = psutil.Process(self.processes[name].pid)
+        held = {name: family.memory_info().rss}
+        for one in family.children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                command = " ".join(one.cmdline()[1:3]).removeprefix("-m ")
+                held[command] = held.get(command, 0) + one.memory_info().rss
+        return held
+
     async def taken(self) -> Taken:
         """What the gateway has put on the bus so far."""
         text = await self.metrics("gateway")
@@ -184,15 +195,25 @@ class Suite:
 
 
 @contextlib.asynccontextmanager
-async def standing(*services: str) -> AsyncIterator[Suite]:
-    """A suite with these services, on the disk of the temporary folder, with every write synced as in production."""
-    folder = _folder()
+async def standing(*services: str, kept_in: Path | None = None) -> AsyncIterator[Suite]:
+    """A suite with these services, on the disk of the temporary folder, with every write synced as in production.
+
+    With `kept_in` it lies in that folder, and goes on there when it is called again.
+    """
+    folder = _folder() if kept_in is None else kept_in
     port = processes.free_port()
-    place = Installation(data=folder, host="127.0.0.1", port=port, public_url=f"http://127.0.0.1:{port}")
-    drawn = plan.make(place, secrets.ensure(folder), earlier={}, environ={})
+    place = Installation(
+        data=folder, host="127.0.0.1", port=port, console_port=0, public_url=f"http://127.0.0.1:{port}"
+    )
+    noted = folder / "ports.json"
+    # segment's warehouse is of one database: another port would be another database, and it would be built anew
+    earlier = json.loads(noted.read_text()) if noted.exists() else {}
+    drawn = plan.make(place, secrets.ensure(folder), earlier=earlier, environ={})
     ports, kept = drawn.ports, drawn.secrets
+    noted.write_text(json.dumps(ports))
     with contextlib.ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        if kept_in is None:
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
         servers.make_postgres(folder / "postgres", password=kept.superuser)
         postgres = servers.postgres(folder / "postgres", port=ports["postgres"])
         bus = servers.nats(folder / "nats", port=ports["nats"], monitor_port=ports["nats_monitor"], passwords=kept.bus)
