@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
         ("test", "run the tests: test [pytest arguments]"),
         ("import", "load real data: import <kind> <path>"),
         ("demo", "load a small simulated audience"),
-        ("bench", "measure: bench edge|ingest|latency [--json]"),
+        ("bench", "measure: bench edge|ingest|latency|segment [--json]"),
     ):
         commands.add_parser(name, help=text, add_help=False)
     return top
