@@ -282,3 +282,27 @@ async def test_a_frozen_copy_stays_as_it_was(home: Running) -> None:
 
     await eventually(heard)
     assert len({one % PARTITIONS for one in told}) == PARTITIONS
+
+
+async def test_why_a_viewer_is_in_or_not(home: Running) -> None:
+    await known(home, "user_id:u1", "user_id:u2", "user_id:u7")
+    await make(home, "vip", VIP)
+    likes = {"did": "Content Liked", "times": {"gte": 2}, "within": "3d"}
+    await make(home, "fans", {"any": [{"in_segment": "vip"}, {"all": [likes, {"trait": "age", "gte": 18}]}]})
+    began = clock.now()
+    await home.tell(profile(1, 1, age=20), profile(2, 1, vip=True))
+    await home.tell(event(1, "Content Liked", began), event(1, "Content Liked", began))
+    await eventually(lambda: _is(_set(home, "fans"), {1, 2}))
+    told = await ask(home, "GET", "/fans/explain/user_id:u1")
+    assert (told["profile_id"], told["inside"], told["cause"]) == (1, True, "rule")
+    whole = told["rule"]
+    assert (whole["kind"], whole["holds"]) == ("any", True)
+    in_segment, both = whole["parts"]
+    assert (in_segment["holds"], in_segment["parts"][0]["holds"]) == (False, False)
+    did, age = both["parts"]
+    assert (did["holds"], did["actual"], age["actual"]) == (True, 2, 20)
+    assert did["changes_at"].startswith((began + timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%S"))
+    assert (await ask(home, "GET", "/fans/explain/user_id:u2"))["rule"]["parts"][0]["parts"][0]["actual"] is True
+    await ask(home, "GET", "/fans/explain/user_id:u7", status=404)
+    await ask(home, "GET", "/fans/explain/user_id:u8", status=404)
+    await ask(home, "GET", "/nothing/explain/user_id:u1", status=404)

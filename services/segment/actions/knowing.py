@@ -6,12 +6,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segment.store import definitions
 from services.segment.store.rows import AnyRow
+from shared.bus import Bus
+from shared.contracts import ResolveAnswered, ResolveAsked
 from shared.errors import Conflict, Invalid, NotFound
 from shared.pages import PageAsked
 
 
 class UnknownSegment(NotFound):
     """There is no such segment"""
+
+
+class UnknownViewer(NotFound):
+    """Nobody is known by this"""
 
 
 class Archived(Conflict):
@@ -42,3 +48,11 @@ async def to_change(session: AsyncSession, key: str) -> AnyRow:
     if row.archived:
         raise Archived(f"{key!r} was archived and cannot change")
     return row
+
+
+async def resolve(bus: Bus, ref: str) -> int:
+    """Who is this? A ref is a profile id or `namespace:value`. Raises UnknownViewer, Unanswered."""
+    found = (await bus.ask(ResolveAsked(refs=[ref]), ResolveAnswered)).profile_ids
+    if ref not in found:
+        raise UnknownViewer(f"profile knows nobody by this {ref.partition(':')[0]}", field="ref")
+    return found[ref]

@@ -42,20 +42,8 @@ class NotAList(Conflict):
     """The segment has a rule: who is in it is not put there by hand"""
 
 
-class UnknownViewer(NotFound):
-    """Nobody is known by this"""
-
-
 class UnknownList(NotFound):
     """There is no such upload of this list"""
-
-
-async def resolve(bus: Bus, ref: str) -> int:
-    """Who is this? A ref is a profile id or `namespace:value`. Raises UnknownViewer, Unanswered."""
-    found = (await bus.ask(ResolveAsked(refs=[ref]), ResolveAnswered)).profile_ids
-    if ref not in found:
-        raise UnknownViewer(f"profile knows nobody by {ref.partition(':')[0]!r} with this value", field="ref")
-    return found[ref]
 
 
 async def put(session: AsyncSession, key: str, profile_id: int, *, on: bool) -> None:

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.segment.actions.knowing import known, place
+from services.segment.actions import judging
+from services.segment.actions.knowing import Archived, UnknownViewer, known, place
 from services.segment.rules.blocks import block_of, place_of
+from services.segment.schemas.life import ExplainedPart, Explanation
 from services.segment.schemas.memberships import Day, History, MemberOutput
-from services.segment.store import definitions, log, members
+from services.segment.store import definitions, log, members, moves
 from services.segment.store.rows import AnyRow
 from shared import clock, pages
 from shared.contracts import MembersAnswered, MembersAsked, Membership, MembershipsAnswered, MembershipsAsked
@@ -116,6 +118,30 @@ async def after(session: AsyncSession, asked: MembersAsked) -> MembersAnswered:
     return MembersAnswered(profile_ids=await members.after(session, row.id, asked.after, limit))
 
 
-def inside(held: members.Blocks, segment_id: int, profile_id: int) -> bool:
-    """Whether these bitmaps say that a viewer is in."""
-    return place_of(profile_id) in held.get((block_of(profile_id), segment_id), ())
+async def explain(session: AsyncSession, key: str, profile_id: int) -> Explanation:
+    """Why a viewer is in a segment, or not, part by part. Raises UnknownSegment, Archived, UnknownViewer."""
+    row = await known(session, key)
+    if row.archived:
+        raise Archived(f"{key!r} was archived: nobody is in it any more")
+    homes = await moves.ended(session, [profile_id])
+    viewer_id = homes.get(profile_id, profile_id)
+    block = block_of(viewer_id)
+    held = await members.read(session, [(block, row.id)])
+    inside = place_of(viewer_id) in held.get((block, row.id), ())
+    entries = await log.entries(session, row.id, [viewer_id]) if inside else {}
+    at = clock.now()
+    now = await judging.book(session)
+    part: ExplainedPart | None = None
+    if row.kind == "rule":
+        found = await judging.people(session, now, [viewer_id], [row.id], at)
+        if viewer_id not in found:
+            raise UnknownViewer("segment has not heard of this viewer yet", field="ref")
+        part = ExplainedPart.model_validate(now.judge.explain(key, found[viewer_id], at))
+    return Explanation(
+        key=key,
+        profile_id=viewer_id,
+        inside=inside,
+        since=_at(entries, viewer_id),
+        cause=_cause(entries, viewer_id),
+        rule=part,
+    )

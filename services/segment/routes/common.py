@@ -13,3 +13,6 @@ READ = [allow("segment:read")]
 WRITE = [allow("segment:write")]
 
 KeyPath = Annotated[str, Path(max_length=64, pattern=SLUG, description="The segment's key")]
+RefPath = Annotated[
+    str, Path(max_length=600, pattern="^[^\x00]+$", description="A profile id, or namespace:value such as user_id:u1")
+]

@@ -7,17 +7,14 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import PlainTextResponse
 
-from services.segment.actions import lists
-from services.segment.routes.common import READ, WRITE, KeyPath
+from services.segment.actions import knowing, lists
+from services.segment.routes.common import READ, WRITE, KeyPath, RefPath
 from services.segment.schemas.life import ListJob
 from shared.app import HouseDep
 from shared.database import Session
 
 router = APIRouter(prefix="/v1/segments", tags=["lists"])
 
-RefPath = Annotated[
-    str, Path(max_length=600, pattern="^[^\x00]+$", description="A profile id, or namespace:value such as user_id:u1")
-]
 JobId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 FILE = {"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}}
 
@@ -25,13 +22,13 @@ FILE = {"requestBody": {"required": True, "content": {"text/csv": {"schema": {"t
 @router.put("/{key}/members/{ref}", status_code=204, dependencies=WRITE)
 async def put_member(session: Session, house: HouseDep, key: KeyPath, ref: RefPath) -> None:
     """Put a viewer on a list. He has entered by `definition`: campaigns take it for no news of his."""
-    await lists.put(session, key, await lists.resolve(house.bus, ref), on=True)
+    await lists.put(session, key, await knowing.resolve(house.bus, ref), on=True)
 
 
 @router.delete("/{key}/members/{ref}", status_code=204, dependencies=WRITE)
 async def remove_member(session: Session, house: HouseDep, key: KeyPath, ref: RefPath) -> None:
     """Take a viewer off a list."""
-    await lists.put(session, key, await lists.resolve(house.bus, ref), on=False)
+    await lists.put(session, key, await knowing.resolve(house.bus, ref), on=False)
 
 
 @router.post("/{key}/uploads", status_code=202, dependencies=WRITE, openapi_extra=FILE)

@@ -8,9 +8,11 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
-from services.segment.actions import memberships
-from services.segment.routes.common import READ, KeyPath
+from services.segment.actions import knowing, memberships
+from services.segment.routes.common import READ, KeyPath, RefPath
+from services.segment.schemas.life import Explanation
 from services.segment.schemas.memberships import History, MemberOutput
+from shared.app import HouseDep
 from shared.database import Session
 from shared.pages import Page, PageDep
 
@@ -31,6 +33,12 @@ async def export_members(session: Session, key: KeyPath, as_of: AsOf = None) -> 
     lines = await memberships.export(session, key, as_of)
     named = {"content-disposition": f'attachment; filename="{key}.csv"'}
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=named)
+
+
+@router.get("/{key}/explain/{ref}", dependencies=READ)
+async def explain(session: Session, house: HouseDep, key: KeyPath, ref: RefPath) -> Explanation:
+    """Why a viewer is in, or not: every part of the rule with what is known of him, and when time will change it."""
+    return await memberships.explain(session, key, await knowing.resolve(house.bus, ref))
 
 
 @router.get("/{key}/history", dependencies=READ)

@@ -100,11 +100,27 @@ class Unmatched(Output):
     ref: str
 
 
-class Explained(Output):
-    """Why a viewer is in a segment, or not: every part of the rule with what is known of him.
+class ExplainedPart(Output):
+    """One part of a rule: what it asks, whether it holds, and what is known of the viewer there.
 
-    `inside` is what was told last, `holds` what the rule says at this moment; they differ only while facts or the clock
-    are late. `changes_at` is when time alone can change the answer next.
+    `actual` is null for groups and for what is missing. `changes_at` is when time alone can change the answer next. The
+    parts of an `in_segment` are those of that segment's rule.
+    """
+
+    path: str
+    kind: str
+    text: str
+    holds: bool
+    actual: Any
+    changes_at: datetime | None
+    parts: list[ExplainedPart]
+
+
+class Explanation(Output):
+    """Why a viewer is in a segment, or not.
+
+    `inside` is what was told last, since when and why; `rule` what its rule says at this moment. They differ only while
+    facts or the clock are late, or a new rule is being filled in. A static list has no rule.
     """
 
     key: str
@@ -112,6 +128,4 @@ class Explained(Output):
     inside: bool
     since: datetime | None
     cause: str | None
-    holds: bool
-    changes_at: datetime | None
-    rule: dict[str, Any] | None
+    rule: ExplainedPart | None
