@@ -200,6 +200,18 @@ async def test_a_cell_becomes_a_rule_that_holds_for_its_viewers(watched: Running
         await members(watched, key, expected)
 
 
+async def test_any_event_is_a_star(watched: Running) -> None:
+    told = await ask(watched, "trends", event="*", by="day", within="6d", measure={"viewers": True})
+    assert (told["lines"][0]["total"], told["lines"][0]["values"][1]) == (40, 40)
+    assert (await ask(watched, "trends", event="*", within="6d"))["lines"][0]["total"] == 85
+    steps = {"steps": [{"event": "Opened"}, {"event": "*"}], "window": "3d", "within": "6d"}
+    assert [step["viewers"] for step in (await ask(watched, "funnels", **steps))["lines"][0]["steps"]] == [40, 35]
+    request = {"event": "*", "by": "day", "within": "6d"}
+    saved = {"as": "rule", "key": "anybody"}
+    refused = await save(watched, "trends", request, {"start": told["starts"][1]}, **saved)
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/not-a-rule")
+
+
 async def test_a_cell_becomes_a_list(watched: Running) -> None:
     def themselves(asked: ResolveAsked) -> ResolveAnswered:
         return ResolveAnswered(profile_ids={ref: int(ref) for ref in asked.refs})

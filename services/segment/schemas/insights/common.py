@@ -23,10 +23,16 @@ MAX_YEARS = 10
 Wheres = Annotated[list[Where], Field(max_length=10, description="What the events must be like; all of it")]
 
 
+ANY = "*"
+"""Stands for every event, whatever its name."""
+
+EventName = Annotated[Name, Field(description="Name of the event; * is any event")]
+
+
 class Happening(Input):
     """An event, and what it must be like."""
 
-    event: Name
+    event: EventName
     where: Wheres = Field(default_factory=list)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.segment.schemas.insights.common import Asked, Saved, Told, Wheres
+from services.segment.schemas.insights.common import Asked, EventName, Saved, Told, Wheres
 from services.segment.schemas.rule.leaves import example
 from services.segment.schemas.rule.values import Name, Number
 from shared.schemas import Input, Output
@@ -20,7 +20,7 @@ class DistributionInput(Asked):
 
     model_config = example({"event": "Video Watched", "property": "watch_seconds", "within": "7d"})
 
-    event: Name
+    event: EventName
     where: Wheres = Field(default_factory=list)
     property: Name | None = Field(None, description="The number of each event, not of each viewer")
     sum: Name | None = Field(None, description="The sum of this property over the events of a viewer")

@@ -6,9 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.segment.schemas.insights.common import Asked, Saved, Told, Wheres
+from services.segment.schemas.insights.common import Asked, EventName, Saved, Told, Wheres
 from services.segment.schemas.rule.leaves import example
-from services.segment.schemas.rule.values import Name
 from shared.schemas import Input
 
 
@@ -17,7 +16,7 @@ class HoursInput(Asked):
 
     model_config = example({"event": "Video Watched", "within": "28d", "zone": "Asia/Shanghai"})
 
-    event: Name
+    event: EventName
     where: Wheres = Field(default_factory=list)
 
 

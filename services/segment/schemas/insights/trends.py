@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.segment.schemas.insights.common import Asked, Part, PartOutput, Saved, Split, Told, Wheres
+from services.segment.schemas.insights.common import Asked, EventName, Part, PartOutput, Saved, Split, Told, Wheres
 from services.segment.schemas.rule.leaves import example
 from services.segment.schemas.rule.values import Name
 from shared.schemas import Input, Output
@@ -54,7 +54,7 @@ class TrendInput(Asked):
         }
     )
 
-    event: Name
+    event: EventName
     where: Wheres = Field(default_factory=list)
     measure: Amount = Field(default_factory=lambda: Amount(count=True))
     by: Literal["hour", "day", "week", "month"] = "day"

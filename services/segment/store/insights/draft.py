@@ -13,7 +13,7 @@ import msgspec
 import pyarrow as pa
 
 from services.segment.rules.compile import engine, values
-from services.segment.schemas.insights.common import Part, Split
+from services.segment.schemas.insights.common import ANY, Part, Split
 from services.segment.schemas.rule import Scalar, Where
 
 
@@ -92,7 +92,9 @@ class Draft:
         Columns event_id, profile_id, time; label, when the split is by a property; amount, when there is a number.
         """
         table = engine.events
-        tests = [table.event == meant.event, table.time < engine.at(until)]
+        tests = [table.time < engine.at(until)]
+        if meant.event != ANY:
+            tests.append(table.event == meant.event)
         if since is not None:
             tests.append(table.time >= engine.at(since))
         rows = table.filter(*tests)
@@ -111,7 +113,7 @@ class Draft:
         rows = table.filter(table.time >= engine.at(since), table.time < engine.at(until))
         columns = {"event_id": rows.event_id, "profile_id": rows.profile_id, "time": rows.time}
         for number, one in enumerate(meant, 1):
-            test = rows.event == one.event
+            test = rows.event.notnull() if one.event == ANY else rows.event == one.event
             columns[f"m{number}"] = test & self._like(rows, one.where) if one.where else test
         split = meant[0].split
         if split is not None and split.property is not None:
