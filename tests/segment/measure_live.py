@@ -19,6 +19,7 @@ from typing import Any
 
 import psutil
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy.local import temporary
 from services.segment.actions import filling, live, segments, timed
@@ -31,7 +32,7 @@ from shared.jobs import Job
 from tests.harness import databases as databases_
 
 NAMES = ("Content Liked", "Content Shared", "Content Saved", "Video Watched", "Gift Sent", "Order Completed")
-EVENTS = 5
+EVENTS = 3
 """Of each name, per viewer."""
 TICK = 50
 ACTIVE = 2000
@@ -107,17 +108,23 @@ async def load(db: Database, viewers: int) -> None:
             ),
             {"viewers": viewers},
         )
-        await session.execute(
-            text(
-                "INSERT INTO events (event_id, profile_id, event, time, history, origin, properties)"
-                " SELECT n || '-' || k || '-' || e, n, e, now() - make_interval(hours => (7 * n + 97 * k) % 960 + 1),"
-                " false, 'user_id:u' || n, jsonb_build_object('amount', n % 30, 'category', 'c' || k)"
-                " FROM generate_series(1, :viewers) n, generate_series(1, :events) k, unnest(CAST(:names AS text[])) e"
-            ),
-            {"viewers": viewers, "events": EVENTS, "names": list(NAMES)},
-        )
+    for first in range(1, viewers, 5_000):
+        async with db.transaction() as session:
+            await _events(session, first, min(viewers, first + 4_999))
     async with db.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         await connection.execute(text("VACUUM ANALYZE"))
+
+
+async def _events(session: AsyncSession, first: int, last: int) -> None:
+    await session.execute(
+        text(
+            "INSERT INTO events (event_id, profile_id, event, time, history, origin, properties)"
+            " SELECT n || '-' || k || '-' || e, n, e, now() - make_interval(hours => (7 * n + 97 * k) % 960 + 1),"
+            " false, 'user_id:u' || n, jsonb_build_object('amount', n % 30, 'category', 'c' || k)"
+            " FROM generate_series(CAST(:first AS int), CAST(:last AS int)) n, generate_series(1, CAST(:events AS int)) k, unnest(CAST(:names AS text[])) e"
+        ),
+        {"first": first, "last": last, "events": EVENTS, "names": list(NAMES)},
+    )
 
 
 def tick(numbers: Iterator[int], chance: random.Random) -> list[EventRecorded]:

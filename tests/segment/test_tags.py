@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from services.segment.app import SERVICE
-from shared.contracts import MembersAnswered, MembersAsked, ProfileUpdated
+from shared.contracts import AmongAnswered, AmongAsked, MembersAnswered, MembersAsked, ProfileUpdated
 from tests.harness.eventually import eventually
 from tests.harness.houses import Opening, Running
 from tests.segment.test_live import make, members, moves
@@ -64,7 +64,7 @@ async def test_what_is_no_tag_is_refused_with_its_place(home: Running) -> None:
 
     assert await refused({"tag": ""}) == [("rule.tag", "must be a text that is not empty")]
     assert await refused({"all": [{"tag": "x", "gte": 1}]}) == [
-        ("rule.all[0].gte", "unknown field; known are tag"),
+        ("rule.all[0].gte", "unknown field; known are tag, weight"),
     ]
     assert (await refused({"tga": "x"}))[0][1].endswith("did you mean 'tag'?")
 
@@ -80,5 +80,7 @@ async def test_members_are_answered_page_by_page_and_not_of_an_archived_segment(
     await holds(home, "fans", {1, 2, 3, 4, 5})
     assert [await ask("fans"), await ask("fans", 2), await ask("fans", 4)] == [[1, 2], [3, 4], [5]]
     assert await ask("nothing") == []
+    among = AmongAsked(keys=["fans", "nothing"], profile_ids=[7, 2, 5])
+    assert (await home.house.bus.ask(among, AmongAnswered)).members == {"fans": [2, 5]}
     await home.client.delete("/v1/segments/fans")
     assert await ask("fans") == []

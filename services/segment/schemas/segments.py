@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from services.segment.schemas.rule import WholeRule
+from services.segment.schemas.rule.comparisons import refused
 from shared.schemas import Input, Output
 
 SLUG = r"^[a-z0-9]+(?:[-_][a-z0-9]+)*$"
@@ -43,7 +44,7 @@ class SegmentInput(Input):
     @model_validator(mode="after")
     def _rule_or_list(self) -> SegmentInput:
         if (self.rule is None) is (self.kind == "rule"):
-            raise ValueError('a segment has a rule, or it is a list: {"kind": "static"} without a rule')
+            raise refused(self, 'a segment has a rule, or it is a list: {"kind": "static"} without one', "rule")
         return self
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, StrictBool, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictBool, Tag, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from services.segment.schemas.rule.values import (
@@ -44,7 +44,7 @@ class Node(Input):
         return getattr(self, name if name in type(self).model_fields else f"{name}_")
 
 
-def refused(node: Node, message: str, *place: str | int) -> ValidationError:
+def refused(node: BaseModel, message: str, *place: str | int) -> ValidationError:
     """An error at a place below a node."""
     problem = PydanticCustomError("rule", "{message}", {"message": message})
     return ValidationError.from_exception_data(
