@@ -29,6 +29,8 @@ from shared.contracts import EventRecorded, Fact, ProfileMerged, ProfileSplit, P
 from shared.database import Database
 from shared.settings import Settings
 from tests.harness.databases import Databases
+from tests.harness.eventually import eventually
+from tests.harness.houses import Running
 from tests.segment import naive, worlds
 from tests.segment.naive import Happening, Person
 from tests.segment.worlds import MICROSECOND, NOW, Json
@@ -103,6 +105,14 @@ def named(part: Any, prefix: str) -> Any:
             name: f"{prefix}{value}" if name == "in_segment" else named(value, prefix) for name, value in part.items()
         }
     return [named(one, prefix) for one in part] if isinstance(part, list) else part
+
+
+ABSORB: dict[type[Fact], Any] = {
+    EventRecorded: live.absorb_events,
+    ProfileUpdated: live.absorb_profiles,
+    ProfileMerged: moves.merge,
+    ProfileSplit: moves.split,
+}
 
 
 class Played:
@@ -199,20 +209,19 @@ class Played:
 
     async def take(self, step: Step) -> None:
         """Take a step in: one transaction, then the clock's turn."""
-        async with self.suite.db.transaction() as session:
-            if step[0] == "list":
-                if "a" in self.truth.people:
-                    self.truth.listed = {"a"} if step[1] else set()
+        if step[0] == "list":
+            if "a" in self.truth.people:
+                self.truth.listed = {"a"} if step[1] else set()
+                async with self.suite.db.transaction() as session:
                     await lists.put(session, f"{self.prefix}list", self.truth.ids["a"], on=step[1])
-            elif facts := self.facts(step):
-                absorb: Any = {
-                    EventRecorded: live.absorb_events,
-                    ProfileUpdated: live.absorb_profiles,
-                    ProfileMerged: moves.merge,
-                    ProfileSplit: moves.split,
-                }[type(facts[0])]
-                await absorb(session, list(facts))
+        elif facts := self.facts(step):
+            await self.absorb(facts)
         await self.turn()
+
+    async def absorb(self, facts: Sequence[Fact]) -> None:
+        """Facts of one kind come to the listener."""
+        async with self.suite.db.transaction() as session:
+            await ABSORB[type(facts[0])](session, list(facts))
 
     async def turn(self) -> None:
         """The expiry step, until it finds nothing."""
@@ -273,35 +282,81 @@ def _lives(draw: st.DrawFn) -> list[Step]:
     return steps
 
 
-@st.composite
-def _clocks(draw: st.DrawFn) -> list[datetime]:
-    """Instants on edges, rising; enough for all steps."""
-    drawn = draw(st.sets(worlds.moments.filter(lambda one: one >= NOW - timedelta(days=3)), min_size=2, max_size=9))
-    return sorted({NOW, *drawn})
-
-
-@settings(
-    max_examples=40,
-    phases=(Phase.generate,),
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+LENGTHS = [timedelta(), *worlds.LENGTHS.values()]
+EDGES = sorted(
+    {NOW - one - other + beside * MICROSECOND for one in LENGTHS for other in LENGTHS for beside in (-1, 0, 1)}
 )
-@given(world=worlds.worlds, steps=_lives(), instants=_clocks())
+BEFORE = st.permutations([one for one in EDGES if NOW - timedelta(days=5) < one < NOW]).map(lambda drawn: drawn[:12])
+"""Instants on edges, more than there are steps."""
+
+
+# Without shrinking: an example takes half a second, and a smaller one is quickly made by hand.
+settings.register_profile("agreement", phases=(Phase.generate,), deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings.get_profile("agreement")
+
+
+@settings(MANY, max_examples=40)
+@given(world=worlds.wide, steps=_lives(), before=BEFORE)
 async def test_live_is_full_is_brute_force(
-    suite: Suite, world: dict[str, Json], steps: list[Step], instants: list[datetime]
+    suite: Suite, world: dict[str, Json], steps: list[Step], before: list[datetime]
 ) -> None:
-    played = Played(suite, world)
-    at = instants[0]
+    await live_through(Played(suite, world), steps, before)
+
+
+class Told(Played):
+    """The same through the bus: the real reader takes the facts in, and the service's own clock turns too."""
+
+    def __init__(self, home: Running, world: dict[str, Json]) -> None:
+        super().__init__(Suite(home.db, home.house.memory.warehouse), world)
+        self.home = home
+
+    async def absorb(self, facts: Sequence[Fact]) -> None:
+        """Publish facts, and wait until their position is passed."""
+        await self.home.tell(*facts)
+        await eventually(lambda: self.taken(facts[-1]))
+
+    async def taken(self, fact: Fact) -> bool:
+        """Whether a fact's effects are committed."""
+        value: str | int
+        match fact:
+            case EventRecorded():
+                asked, value = "SELECT count(*) FROM events WHERE event_id = :value", fact.event_id
+            case ProfileUpdated():
+                asked, value = "SELECT version FROM viewers WHERE profile_id = :value", fact.profile_id
+            case ProfileMerged() | ProfileSplit():
+                asked, value = "SELECT count(*) FROM homes WHERE move = :value", fact.move
+        async with self.home.db.transaction() as session:
+            found = await session.scalar(text(asked), {"value": value})
+        return found == fact.version if isinstance(fact, ProfileUpdated) else bool(found)
+
+    async def check(self, at: datetime, *, full: bool = False) -> None:
+        """The service's own clock may be judging right now whom the test finds unjudged."""
+        await eventually(lambda: super(Told, self).check(at, full=full))
+
+
+@settings(MANY, max_examples=6)
+@given(world=worlds.wide, steps=_lives(), before=BEFORE)
+async def test_the_real_reader_agrees_as_well(
+    home: Running, world: dict[str, Json], steps: list[Step], before: list[datetime]
+) -> None:
+    # the service's timers must not see the real time, at which all deadlines of March are due
+    with clock.at(NOW - timedelta(days=6)):
+        await live_through(Told(home, world), steps, before)
+
+
+async def live_through(played: Played, steps: list[Step], before: list[datetime]) -> None:
+    """Take all steps in, then go from deadline to deadline, and hold everything together at each instant."""
+    # the last step is taken in now, on whose edges most events lie
+    instants = [*sorted(before)[-len(steps) + 1 :], NOW] if len(steps) > 1 else [NOW]
     try:
-        with clock.at(at):
+        with clock.at(instants[0]):
             await played.define()
-        for place, step in enumerate(steps):
-            at = instants[place] if place < len(instants) else at + timedelta(hours=7)
+        for at, step in zip(instants, steps, strict=True):
             with clock.at(at):
                 await played.take(step)
-                await played.check(at, full=place in (len(steps) - 1, len(steps) // 2))
+                await played.check(at, full=at == NOW)
                 played.truth.tell(at)
-        for _ in range(3):
+        for _ in range(6):
             following = await played.next()
             if following is None:
                 break

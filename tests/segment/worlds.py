@@ -231,6 +231,17 @@ def _worlds(draw: st.DrawFn) -> dict[str, Json]:
 worlds = _worlds()
 """Three segments, which may ask about those before them and about a static list."""
 
+BEHAVIOUR = pick(behaviour)
+
+
+@st.composite
+def _wide(draw: st.DrawFn) -> dict[str, Json]:
+    return {**draw(worlds), **{f"b{place}": draw(draw(BEHAVIOUR)) for place in range(5)}}
+
+
+wide = _wide()
+"""The same, and five segments that are one leaf about behaviour: edges show best where nothing else is asked."""
+
 properties = st.fixed_dictionaries(
     {},
     optional={
