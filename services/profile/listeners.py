@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from services.profile.actions import aggregates, contacts, erasures, events, following, profiles, retentions, snapshots
+from services.profile.actions import (
+    aggregates,
+    consents,
+    contacts,
+    erasures,
+    events,
+    following,
+    profiles,
+    retentions,
+    snapshots,
+)
 from shared.answers import Answers
 from shared.catchup import Offers
 from shared.contracts import (
+    ConsentSaid,
     ContactsAsked,
     EventReceived,
     EventRecorded,
@@ -28,6 +39,7 @@ LISTENERS = (
 
 ANSWERS = (
     Answers(ContactsAsked, contacts.contacts),
+    Answers(ConsentSaid, consents.said),
     Answers(ResolveAsked, profiles.resolve),
     *erasures.KEEPS.answers(),
 )

@@ -1,6 +1,10 @@
 """The shared words: what services tell and ask each other. Pure shapes that import nothing else of the house."""
 
 from shared.contracts.asks import (
+    AmongAnswered,
+    AmongAsked,
+    ConsentNoted,
+    ConsentSaid,
     Contact,
     ContactsAnswered,
     ContactsAsked,
@@ -8,6 +12,8 @@ from shared.contracts.asks import (
     DecideAnswered,
     DecideAsked,
     Decision,
+    FollowAnswered,
+    FollowAsked,
     MembersAnswered,
     MembersAsked,
     RecommendAnswered,
@@ -18,7 +24,7 @@ from shared.contracts.asks import (
     SnapshotAsked,
     SnapshotPage,
 )
-from shared.contracts.campaigns import MessageFailed, MessagePlanned, MessageSent
+from shared.contracts.campaigns import MessageClicked, MessageFailed, MessageOpened, MessagePlanned, MessageSent
 from shared.contracts.events import SEALED, EventReceived, EventRecorded
 from shared.contracts.names import EVENTS, PATHS, READERS, ROLES, SERVICES
 from shared.contracts.privacy import (
@@ -61,6 +67,8 @@ FACTS: tuple[type[Fact], ...] = (
     MessagePlanned,
     MessageSent,
     MessageFailed,
+    MessageOpened,
+    MessageClicked,
     ItemUpdated,
     RetentionDefined,
     TriggerReceived,
@@ -69,13 +77,16 @@ FACTS: tuple[type[Fact], ...] = (
 
 QUESTIONS: tuple[type[Question], ...] = (
     ContactsAsked,
+    ConsentSaid,
     ResolveAsked,
     DecideAsked,
     RecommendAsked,
     SnapshotAsked,
     MembersAsked,
+    AmongAsked,
     MembershipsAsked,
     MessagesAsked,
+    FollowAsked,
     BannersAsked,
     ErasureAsked,
     SweepAsked,
@@ -94,10 +105,14 @@ __all__ = [
     "ROLES",
     "SEALED",
     "SERVICES",
+    "AmongAnswered",
+    "AmongAsked",
     "BannerNoted",
     "BannersAnswered",
     "BannersAsked",
     "Cause",
+    "ConsentNoted",
+    "ConsentSaid",
     "Contact",
     "ContactsAnswered",
     "ContactsAsked",
@@ -110,6 +125,8 @@ __all__ = [
     "EventReceived",
     "EventRecorded",
     "Fact",
+    "FollowAnswered",
+    "FollowAsked",
     "IdentityLinked",
     "ItemUpdated",
     "MembersAnswered",
@@ -118,8 +135,10 @@ __all__ = [
     "MembershipsAnswered",
     "MembershipsAsked",
     "Message",
+    "MessageClicked",
     "MessageFailed",
     "MessageNoted",
+    "MessageOpened",
     "MessagePlanned",
     "MessageSent",
     "MessagesAnswered",

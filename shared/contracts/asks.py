@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -10,11 +10,12 @@ from shared.contracts.wire import Question
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one consented viewer is reached, with the traits a template may show."""
+    """Where one consented viewer is reached, with the traits a template may show, and his tags."""
 
     profile_id: int
     address: str
     traits: dict[str, Any] = msgspec.field(default_factory=dict)
+    tags: list[str] = msgspec.field(default_factory=list)
 
 
 class ContactsAnswered(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +31,8 @@ class ContactsAnswered(msgspec.Struct, frozen=True, kw_only=True):
 class ContactsAsked(Question, frozen=True, kw_only=True):
     """Addresses of at most 500 viewers for one channel and purpose, asked at the moment of sending.
 
+    Channels are `email`, `sms` (or `phone`), `push`, and `inbox`, where everybody is reached.
+
     `targeted` says that they were chosen by what they did: who switched personalisation off is refused.
     """
 
@@ -40,6 +43,25 @@ class ContactsAsked(Question, frozen=True, kw_only=True):
     channel: str
     purpose: str = "marketing"
     targeted: bool = False
+
+
+class ConsentNoted(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether there is such a viewer: then it is written down."""
+
+    known: bool
+
+
+class ConsentSaid(Question, frozen=True, kw_only=True):
+    """A viewer said yes or no to a purpose, by a link in a message; `proof` says which."""
+
+    subject: ClassVar[str] = "profile.consent"
+    answer: ClassVar[type[msgspec.Struct]] = ConsentNoted
+
+    profile_id: int
+    purpose: str
+    granted: bool
+    source: str
+    proof: str
 
 
 class ResolveAnswered(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,3 +185,42 @@ class MembersAsked(Question, frozen=True, kw_only=True):
     key: str
     after: int = 0
     limit: int = 1000
+
+
+class AmongAnswered(msgspec.Struct, frozen=True, kw_only=True):
+    """Those of the viewers who are members, by segment; unknown and archived segments have none."""
+
+    members: dict[str, list[int]]
+
+
+class AmongAsked(Question, frozen=True, kw_only=True):
+    """Which of these viewers (at most 5000) are in which of these segments, at this moment?"""
+
+    subject: ClassVar[str] = "segment.among"
+    answer: ClassVar[type[msgspec.Struct]] = AmongAnswered
+
+    keys: list[str]
+    profile_ids: list[int]
+
+
+class FollowAnswered(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether there is such a message, and where the link leads, for a click."""
+
+    known: bool
+    target: str | None = None
+
+
+class FollowAsked(Question, frozen=True, kw_only=True):
+    """A signed link of a message was followed: note it, and say where it leads.
+
+    `look` asks where it leads and notes nothing (HEAD). `prefetch` says that a browser asked ahead by itself.
+    """
+
+    subject: ClassVar[str] = "campaign.follow"
+    answer: ClassVar[type[msgspec.Struct]] = FollowAnswered
+
+    kind: Literal["open", "click", "unsubscribe", "look"]
+    message_id: int
+    link_id: int | None = None
+    user_agent: str | None = None
+    prefetch: bool = False

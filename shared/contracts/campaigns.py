@@ -39,3 +39,15 @@ class MessageFailed(MessageFact, frozen=True, kw_only=True):
     """It was not sent, or nobody can know whether it was; `reason` says which."""
 
     kind: ClassVar[str] = "message.failed.v1"
+
+
+class MessageOpened(MessageFact, frozen=True, kw_only=True):
+    """Its viewer opened it, for the first time."""
+
+    kind: ClassVar[str] = "message.opened.v1"
+
+
+class MessageClicked(MessageFact, frozen=True, kw_only=True):
+    """Its viewer followed a link in it, for the first time."""
+
+    kind: ClassVar[str] = "message.clicked.v1"

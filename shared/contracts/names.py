@@ -18,7 +18,7 @@ PATHS: dict[str, tuple[str, ...]] = {
         "/v1/privacy",
     ),
     "segment": ("/v1/segments", "/v1/insights"),
-    "campaign": ("/v1/campaigns",),
+    "campaign": ("/v1/campaigns", "/v1/messages", "/v1/outbox", "/v1/viewers"),
     "recommend": ("/v1/placements", "/v1/items"),
 }
 """Path prefixes the gateway hands to each service; `/v1/services/<name>` belongs to that service too."""

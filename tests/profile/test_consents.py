@@ -7,13 +7,15 @@ from datetime import date
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
+from services.profile.actions.consents import said as consents_said
 from services.profile.actions.contacts import contacts
 from services.profile.app import SERVICE
 from services.profile.rules import consents
 from shared import audit
-from shared.contracts import ContactsAsked, Fact, ProfileUpdated
+from shared.contracts import ConsentSaid, ContactsAsked, Fact, ProfileUpdated
 from tests.harness.eventually import eventually
 from tests.harness.houses import Opening, Running
 from tests.profile.samples import NOON, call
@@ -204,3 +206,21 @@ async def test_contact_data_that_is_shown_is_noted_for_the_audit_log(running: Ru
         return audit.HEADER in (await running.client.get("/v1/profiles/1/events")).headers
 
     await eventually(noted)
+
+
+async def test_a_link_in_a_message_is_an_answer_too_and_push_and_inbox_reach_whom_they_can(running: Running) -> None:
+    asked = ConsentSaid(profile_id=1, purpose="marketing", granted=False, source="message", proof="message 7")
+    async with running.db.transaction() as session:
+        assert (await consents_said(session, asked)).known
+        assert not (await consents_said(session, msgspec.structs.replace(asked, profile_id=999))).known
+    shown = (await running.client.get("/v1/profiles/1/consents")).json()
+    assert (shown["current"]["marketing"], shown["history"][0]["proof"]) == (False, "message 7")
+    await running.tell(call("identify", user_id="u1", traits={"deviceTokens": ["old", "new"]}))
+
+    async def reached() -> bool:
+        async with running.db.transaction() as session:
+            inbox = await contacts(session, ContactsAsked(profile_ids=[1], channel="inbox", purpose="transactional"))
+            push = await contacts(session, ContactsAsked(profile_ids=[1], channel="push", purpose="transactional"))
+        return [one.address for one in (*inbox.contacts, *push.contacts)] == ["inbox", "new"]
+
+    await eventually(reached)

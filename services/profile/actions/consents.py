@@ -12,10 +12,11 @@ from services.profile.actions import profiles, registry, telling
 from services.profile.rules import consents as rules
 from services.profile.rules import traits as trait_rules
 from services.profile.rules.consents import PREFIX
-from services.profile.schemas.consents import Consents, NewStatements, Statement
+from services.profile.schemas.consents import Consents, NewStatement, NewStatements, Statement
 from services.profile.store import consents, identities, leanings
 from shared import clock, pages
-from shared.errors import Invalid
+from shared.contracts import ConsentNoted, ConsentSaid
+from shared.errors import Invalid, NotFound
 from shared.pages import PageAsked
 
 if TYPE_CHECKING:
@@ -101,3 +102,14 @@ async def record(session: AsyncSession, ref: str, said: NewStatements, *, by: st
     await telling.again(session, [profile_id], "rule")
     await leanings.note(session, [profile_id])
     return await shown(session, ref, PageAsked(50, None))
+
+
+async def said(session: AsyncSession, asked: ConsentSaid) -> ConsentNoted:
+    """An answer given by a link in a message. Who is not there any more has nothing to answer."""
+    try:
+        one = NewStatement.model_validate({"purpose": asked.purpose, "granted": asked.granted, "proof": asked.proof})
+        statements = NewStatements(consents=[one], source=asked.source)
+        await record(session, str(asked.profile_id), statements, by="viewer")
+    except NotFound:
+        return ConsentNoted(known=False)
+    return ConsentNoted(known=True)

@@ -9,6 +9,8 @@ from services.profile.rules import consents
 from services.profile.rules import contacts as rules
 from services.profile.rules import traits as trait_rules
 from services.profile.store import identities, merges
+from services.profile.store import tags as store_tags
+from shared import clock
 from shared.contracts import Contact, ContactsAnswered, ContactsAsked
 from shared.errors import Invalid
 
@@ -29,6 +31,7 @@ async def contacts(session: AsyncSession, asked: ContactsAsked) -> ContactsAnswe
     homes = {one: one for one in asked.profile_ids} | await merges.redirected(session, asked.profile_ids)
     everybody = await keys.opened(session, await identities.of(session, set(homes.values())))
     laid = await registry.registry(session)
+    tagged = await store_tags.held(session, set(homes.values()), clock.now())
     for profile_id, home in homes.items():
         held = everybody[home]
         said = [trait_rules.read(one.traits) for one in held]
@@ -44,5 +47,6 @@ async def contacts(session: AsyncSession, asked: ContactsAsked) -> ContactsAnswe
         ):
             refused[profile_id] = "no_consent"
         else:
-            found.append(Contact(profile_id=profile_id, address=address, traits=whole.traits))
+            tags = list(tagged.get(home, ()))
+            found.append(Contact(profile_id=profile_id, address=address, traits=whole.traits, tags=tags))
     return ContactsAnswered(contacts=found, refused=refused)

@@ -37,6 +37,12 @@ LISTS = frozenset(
 )
 """Other names of contact data: it is kept, no channel uses it, and it never leaves either."""
 
+TOKENS = ("pushtoken", "devicetoken", "fcmtoken", "apnstoken", "registrationid")
+"""Traits that hold the token a push goes to, best first; of a list (`pushTokens`, `deviceTokens`) it is the last."""
+
+INBOX = "inbox"
+"""The channel of in-app messages: everybody has it."""
+
 FREE_TEXT = frozenset({"text", "commenttext", "messagetext"})
 """Names of what viewers write: comments, danmaku, messages. It travels sealed."""
 
@@ -209,6 +215,11 @@ def masked(value: Any, name: str = "") -> Any:
 
 def address(traits: Mapping[str, Any], channel: str) -> str | None:
     """The usable address for a channel, or None. `traits` are all traits, with contact data; a sealed one stays so."""
+    if channel == INBOX:
+        return INBOX
+    if channel == "push":
+        return _token(traits)
+    channel = "phone" if channel == "sms" else channel
     names = CHANNELS.get(channel, ())
     found: dict[str, str] = {}
     for name, value in traits.items():
@@ -216,6 +227,16 @@ def address(traits: Mapping[str, Any], channel: str) -> str | None:
         if plain in names and (sealing.kind(value) == channel or _is_address(value, channel)):
             found.setdefault(plain, value.strip())
     return next((found[name] for name in names if name in found), None)
+
+
+def _token(traits: Mapping[str, Any]) -> str | None:
+    found: dict[str, str] = {}
+    for name, value in traits.items():
+        plain = _plain(name).removesuffix("s")
+        last = value[-1] if isinstance(value, list) and value else value
+        if plain in TOKENS and isinstance(last, str) and last.strip():
+            found.setdefault(plain, last.strip())
+    return next((found[name] for name in TOKENS if name in found), None)
 
 
 def channels(traits: Mapping[str, Any]) -> list[str]:

@@ -15,7 +15,15 @@ from services.segment.schemas.memberships import Day, History, MemberOutput
 from services.segment.store import definitions, log, members, moves
 from services.segment.store.rows import AnyRow
 from shared import clock, pages
-from shared.contracts import MembersAnswered, MembersAsked, Membership, MembershipsAnswered, MembershipsAsked
+from shared.contracts import (
+    AmongAnswered,
+    AmongAsked,
+    MembersAnswered,
+    MembersAsked,
+    Membership,
+    MembershipsAnswered,
+    MembershipsAsked,
+)
 from shared.errors import Invalid
 from shared.pages import Page, PageAsked
 
@@ -116,6 +124,21 @@ async def after(session: AsyncSession, asked: MembersAsked) -> MembersAnswered:
         return MembersAnswered(profile_ids=[])
     limit = max(1, min(asked.limit, MOST_MEMBERS))
     return MembersAnswered(profile_ids=await members.after(session, row.id, asked.after, limit))
+
+
+async def among(session: AsyncSession, asked: AmongAsked) -> AmongAnswered:
+    """Which of these viewers are in which of these segments. Raises Invalid for more than 5000 viewers."""
+    if len(asked.profile_ids) > MOST_MEMBERS:
+        raise Invalid(f"at most {MOST_MEMBERS} viewers at a time", field="profile_ids")
+    rows = [row for key in set(asked.keys) if (row := await definitions.by_key(session, key)) and not row.archived]
+    ids = sorted(set(asked.profile_ids))
+    blocks = {block_of(one) for one in ids}
+    held = await members.read(session, [(block, row.id) for block in blocks for row in rows])
+    return AmongAnswered(
+        members={
+            row.key: [one for one in ids if place_of(one) in held.get((block_of(one), row.id), ())] for row in rows
+        }
+    )
 
 
 async def explain(session: AsyncSession, key: str, profile_id: int) -> Explanation:
