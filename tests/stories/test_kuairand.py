@@ -16,6 +16,8 @@ import pytest
 from shared.contracts import PARTITIONS, partition
 from tests.harness.eventually import eventually
 from tests.harness.suite import Suite
+from tests.stories import crowds
+from tests.stories.crowds import Log
 from tests.tools import platform
 
 SHARE = int(os.environ.get("MARQUEE_KUAIRAND_SHARE", "6"))
@@ -184,6 +186,72 @@ async def test_a_preview_is_pandas_exactly(
     )
     assert sample
     assert {row[0].removeprefix("user_id:") for row in sample} <= expected
+
+
+@pytest.mark.parametrize("name", list(crowds.RULES))
+async def test_rules_of_every_kind_are_pandas_exactly(
+    operator: httpx.AsyncClient, log: pd.DataFrame, users: pd.DataFrame, name: str
+) -> None:
+    rule, count = crowds.RULES[name]
+    expected = count(Log.until(log, users))
+    answer = await operator.post("/v1/segments/preview", json={"rule": rule, "as_of": crowds.AT})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["count"] == len(expected) > 0
+
+
+async def test_a_segment_that_time_cannot_change_has_the_size_that_pandas_counts(
+    operator: httpx.AsyncClient, log: pd.DataFrame, users: pd.DataFrame
+) -> None:
+    end = "2100-01-01T00:00:00Z"
+    for name in ("active-days", "never", "where"):
+        rule, count = crowds.RULES[name]
+        expected = count(Log.until(log, users, end))
+        made = await operator.post("/v1/segments", json={"key": f"kuairand-{name}", "name": name, "rule": rule})
+        assert made.status_code == 201, made.text
+
+        async def filled(name: str = name, size: int = len(expected)) -> None:
+            told = (await operator.get(f"/v1/segments/kuairand-{name}")).json()
+            assert (told["filling"], told["size"]) == (None, size)
+
+        await eventually(filled, timeout=120)
+
+
+async def test_insights_are_pandas_exactly(operator: httpx.AsyncClient, log: pd.DataFrame, users: pd.DataFrame) -> None:
+    whole = Log.until(log, users)
+    period = {"from": "2022-04-25", "as_of": crowds.AT, "zone": crowds.ZONE}
+    rows = whole.did("Content Liked")
+    rows = rows[rows["time"] < pd.Timestamp(crowds.AT)]
+    local = rows["time"].dt.tz_convert(crowds.ZONE)
+    rows = rows[local >= pd.Timestamp("2022-04-25", tz=crowds.ZONE)]
+    local = rows["time"].dt.tz_convert(crowds.ZONE)
+    measure = {"viewers": True}
+    trend = await asked(operator, "trends", event="Content Liked", measure=measure, **period)
+    by_day = rows.groupby(local.dt.date)["user_id"].nunique()
+    assert [value for value in trend["lines"][0]["values"] if value] == by_day.to_list()
+    assert trend["lines"][0]["total"] == rows["user_id"].nunique()
+    hours = await asked(operator, "hours", event="Content Liked", **period)
+    grid = rows.groupby([local.dt.day_of_week, local.dt.hour]).size()
+    assert {(day, hour): hours["count"][day][hour] for day, hour in grid.index} == grid.to_dict()
+    assert sum(map(sum, hours["count"])) == len(rows)
+    spread = await asked(operator, "distribution", event="Content Liked", **period)
+    counts = rows.groupby("user_id").size()
+    assert (spread["viewers"], spread["max"], spread["quantiles"]["p50"]) == (
+        len(counts),
+        counts.max(),
+        counts.median(),
+    )
+    assert spread["mean"] == pytest.approx(counts.mean())
+    by_tab = await asked(operator, "trends", event="Content Liked", split={"property": "tab", "top": 50}, **period)
+    assert {line["split"]["value"]: line["total"] for line in by_tab["lines"][1:]} == rows.groupby(
+        "tab"
+    ).size().to_dict()
+
+
+async def asked(operator: httpx.AsyncClient, kind: str, **body: Any) -> Any:
+    """The answer of an insight."""
+    answer = await operator.post(f"/v1/insights/{kind}", json=body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
 
 
 async def test_a_second_import_changes_nothing(town: Suite, files: Path) -> None:
