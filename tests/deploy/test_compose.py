@@ -16,7 +16,7 @@ from deploy.local import secrets, servers
 from deploy.local.databases import SERVICES
 from deploy.local.installation import HOME
 from services.campaign.settings import CampaignSettings
-from shared.settings import Settings
+from shared.settings import Process
 
 FILE = HOME / "docker-compose.yml"
 
@@ -37,9 +37,9 @@ def test_it_follows_the_compose_specification(compose: dict[str, Any]) -> None:
     assert list(validator.iter_errors(wrong)), "the schema must be able to refuse"
 
 
-def test_it_runs_the_five_processes_and_two_servers(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]) == {*SERVICES, "postgres", "nats", "prepare"}
-    for name in (*SERVICES, "prepare"):
+def test_it_runs_the_five_processes_the_console_and_two_servers(compose: dict[str, Any]) -> None:
+    assert set(compose["services"]) == {*SERVICES, "console", "postgres", "nats", "prepare"}
+    for name in (*SERVICES, "console", "prepare"):
         interpreter, flag, module = compose["services"][name]["command"]
         assert (interpreter, flag) == ("python", "-m")
         package = importlib.util.find_spec(module)
@@ -49,17 +49,17 @@ def test_it_runs_the_five_processes_and_two_servers(compose: dict[str, Any]) -> 
     assert compose["services"]["gateway"]["command"][-1] == "gateway"
 
 
-def names_of(settings: type[Settings]) -> set[str]:
+def names_of(settings: type[Process]) -> set[str]:
     """Environment variables that settings class reads."""
     prefix = settings.model_config.get("env_prefix", "")
     return {str(field.validation_alias or prefix + name).upper() for name, field in settings.model_fields.items()}
 
 
-def settings_of(service: str) -> type[Settings]:
+def settings_of(service: str) -> type[Process]:
     if service == "campaign":
         return CampaignSettings
-    module = importlib.import_module("gateway.settings" if service == "gateway" else f"services.{service}.app")
-    found: type[Settings] = module.Settings
+    modules = {"gateway": "gateway.settings", "console": "gateway.console.settings"}
+    found: type[Process] = importlib.import_module(modules.get(service, f"services.{service}.app")).Settings
     return found
 
 
@@ -75,7 +75,7 @@ def test_env_makes_every_secret_it_requires() -> None:
     required = set(re.findall(r"\$\{(\w+):\?", FILE.read_text()))
     made = dict(line.split("=", 1) for line in secrets.as_environment(secrets.fresh()).splitlines())
     assert set(made) == required
-    assert all(re.fullmatch(r"[A-Za-z0-9_]+", value) for value in made.values())
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]+", value) for value in made.values())
     passwords = [value for name, value in made.items() if name.endswith("_PASSWORD")]
     assert all(value[0].isalpha() for value in passwords), "nats-server reads a value like 12e4 as a number"
 
@@ -90,8 +90,15 @@ def test_servers_have_the_configuration_of_the_embedded_ones(compose: dict[str, 
     assert set(re.findall(r"\$(NATS_\w+)", (servers.DEPLOY / "nats.conf").read_text())) == set(nats["environment"])
 
 
-def test_only_the_gateway_is_reachable_from_outside(compose: dict[str, Any]) -> None:
-    assert {name for name, service in compose["services"].items() if service.get("ports")} == {"gateway"}
+def test_the_console_knows_nothing_but_the_gateway(compose: dict[str, Any]) -> None:
+    given = set(compose["services"]["console"]["environment"])
+    assert given - names_of(settings_of("console")) == set()
+    assert not given & {"DATABASE_URL", "NATS_URL"}
+
+
+def test_only_the_gateway_and_the_console_are_reachable_from_outside(compose: dict[str, Any]) -> None:
+    reachable = {name for name, service in compose["services"].items() if service.get("ports")}
+    assert reachable == {"gateway", "console"}
 
 
 def test_every_image_and_version_is_named(compose: dict[str, Any]) -> None:
