@@ -22,10 +22,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy.local import temporary
+from services.segment import memory
 from services.segment.actions import filling, live, segments, timed
 from services.segment.schemas.segments import SegmentInput
 from services.segment.settings import Settings
 from shared import clock, jobs
+from shared.bus import Bus
 from shared.contracts import EventRecorded
 from shared.database import Database
 from shared.jobs import Job
@@ -121,7 +123,8 @@ async def _events(session: AsyncSession, first: int, last: int) -> None:
             "INSERT INTO events (event_id, profile_id, event, time, history, origin, properties)"
             " SELECT n || '-' || k || '-' || e, n, e, now() - make_interval(hours => (7 * n + 97 * k) % 960 + 1),"
             " false, 'user_id:u' || n, jsonb_build_object('amount', n % 30, 'category', 'c' || k)"
-            " FROM generate_series(CAST(:first AS int), CAST(:last AS int)) n, generate_series(1, CAST(:events AS int)) k, unnest(CAST(:names AS text[])) e"
+            " FROM generate_series(CAST(:first AS int), CAST(:last AS int)) n,"
+            " generate_series(1, CAST(:events AS int)) k, unnest(CAST(:names AS text[])) e"
         ),
         {"first": first, "last": last, "events": EVENTS, "names": list(NAMES)},
     )
@@ -196,11 +199,21 @@ async def measure(db: Database, server: psutil.Process, viewers: int, profile: b
     async with db.transaction() as session:
         rule = {"all": [{"did": NAMES[0], "times": {"gte": 2}, "within": "20d"}, {"trait": "age", "lt": 60}]}
         await segments.create(session, SegmentInput.model_validate({"key": "new", "name": "n", "rule": rule}))
+    await _fill(db, costs, f"a fill of {viewers} viewers, judged, in all", large=viewers + 1)
+    async with db.transaction() as session:
+        rule = {"all": [{"did": NAMES[1], "times": {"gte": 2}, "within": "20d"}, {"trait": "age", "lt": 60}]}
+        await segments.create(session, SegmentInput.model_validate({"key": "wide", "name": "n", "rule": rule}))
+        await memory.of(session).warehouse.refresh()
+    await _fill(db, costs, f"a fill of {viewers} viewers by the warehouse (its own CPU is not counted)", large=0)
+
+
+async def _fill(db: Database, costs: Costs, what: str, *, large: int) -> None:
+    filling.LARGE = large
     kinds = {filling.FILL: Job(filling.FILL, filling.step)}
     with costs.measured():
         while await jobs.step(db, kinds):
             pass
-    costs.told(f"a fill of {viewers} viewers, in all", 1)
+    costs.told(what, 1)
 
 
 async def main() -> None:
@@ -216,8 +229,11 @@ async def main() -> None:
                 database_url=url, nats_url="nats://none", nats_monitor_url="http://none", secret="s" * 64, data=folder
             )
             db = Database("segment", settings)
+            held = memory.fresh(settings, Bus("segment", settings), ())
+            memory.belongs(held, db.engine)
             pids = [one for one in psutil.Process().children(recursive=True) if one.name().startswith("postgres")]
             await measure(db, pids[0], asked.viewers, asked.profile)
+            await held.warehouse.close()
             await db.close()
 
 
