@@ -233,6 +233,7 @@ async def test_a_cell_becomes_a_list(watched: Running) -> None:
         ("trends", {}, "event"),
         ("trends", {"event": "a", "by": "minute"}, "by"),
         ("trends", {"event": "a", "by": "hour", "from": "2000-01-01"}, "by"),
+        ("trends", {"event": "a", "by": "hour", "within": "30d", "split": {"trait": "a"}}, "by"),
         ("trends", {"event": "a", "within": "1d", "from": "2026-01-01"}, "body"),
         ("trends", {"event": "a", "from": "2030-01-01"}, "from"),
         ("trends", {"event": "a", "zone": "Mars"}, "zone"),

@@ -80,10 +80,10 @@ async def _active(session: AsyncSession, key: str, field: str) -> None:
         raise Invalid(f"there is no segment {key!r}, or it is archived", field=field)
 
 
-def spans(asked: Asked, start: datetime, end: datetime, unit: Unit) -> list[Span]:
+def spans(asked: Asked, start: datetime, end: datetime, unit: Unit, *, most: int = periods.MOST) -> list[Span]:
     """The local periods between two instants. Raises Invalid when they are too many."""
     try:
-        return periods.spans(start, end, unit, asked.zone)
+        return periods.spans(start, end, unit, asked.zone, most=most)
     except periods.TooMany as error:
         raise Invalid(str(error), field="by") from error
 

@@ -64,7 +64,8 @@ async def cell(session: AsyncSession, asked: TrendInput, wanted: TrendCell) -> C
 
 async def _framed(session: AsyncSession, asked: TrendInput) -> tuple[Asking, Frame]:
     begun = await asking.begun(session, asked, asked.split, asked.by)
-    now = asking.spans(asked, begun.start, begun.end, asked.by)
+    most = periods.MOST if asked.split is None else periods.MOST_SPLIT
+    now = asking.spans(asked, begun.start, begun.end, asked.by, most=most)
     before = periods.before(now, begun.end, asked.by, asked.zone) if asked.compare else []
     return begun, Frame(now=now, end=begun.end, before=before)
 

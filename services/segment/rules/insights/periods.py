@@ -12,13 +12,15 @@ from services.segment.schemas.rule.values import zone as zone_of
 Unit: TypeAlias = Literal["hour", "day", "week", "month"]
 
 MOST = 2_000
-"""Periods of one chart."""
+"""Periods of one line."""
+MOST_SPLIT = 400
+"""Periods of each line where there are many: an answer stays within some megabytes."""
 
 _STEP = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 
 
 class TooMany(Exception):
-    """More periods than a chart holds"""
+    """More periods than a line holds"""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ SMALL = 30
 """Viewers below which a number is marked as a small sample: a share of 29 is off by up to 18 points (95 %)."""
 TOP = 10
 MAX_TOP = 50
-MAX_YEARS = 10
 
 Wheres = Annotated[list[Where], Field(max_length=10, description="What the events must be like; all of it")]
 
