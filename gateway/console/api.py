@@ -83,6 +83,10 @@ class Api:
         """DELETE."""
         return await self._call("DELETE", path, query=query)
 
+    async def send(self, path: str, content: bytes, *, kind: str, **query: Any) -> Any:
+        """POST a file as it is; `kind` is its media type."""
+        return await self._call("POST", path, content=content, kind=kind, query=query)
+
     async def every(self, path: str, *, most: int = 1000, **query: Any) -> list[dict[str, Any]]:
         """Items of all pages of a list, at most so many."""
         found: list[dict[str, Any]] = []
@@ -95,10 +99,20 @@ class Api:
                 break
         return found
 
-    async def _call(self, method: str, path: str, *, body: Any = None, query: dict[str, Any] | None = None) -> Any:
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        content: bytes | None = None,
+        kind: str = "",
+        query: dict[str, Any] | None = None,
+    ) -> Any:
         params = {name: value for name, value in (query or {}).items() if value is not None}
+        headers = {**self._headers, "Content-Type": kind} if kind else self._headers
         try:
-            answer = await self._http.request(method, path, params=params, json=body, headers=self._headers)
+            answer = await self._http.request(method, path, params=params, json=body, content=content, headers=headers)
         except (httpx.HTTPError, OSError) as error:
             raise _unreachable(error) from error
         if answer.is_success:

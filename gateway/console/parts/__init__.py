@@ -4,7 +4,7 @@
 |---|---|
 | `panel(title)` `figure(…)` `facts(…)` `badge(…)` `row()` `stack()` `grid()` | layout and small things |
 | `button(text, on_click)` | kinds: primary, plain, quiet, danger; `href` makes it a link |
-| `Table`, `Column`, `Link`, `Badge`, `Chips`, `When`, `Listing` | tables; `Listing` pages through a list of the API |
+| `Table`, `Column`, `Link`, `Badge`, `Chips`, `Spark`, `When`, `Listing` | tables; `Listing` pages a list of the API |
 | `lines`, `bars`, `heat`, `radar`, `funnel`, `chart` | charts in the console's palette |
 | `later(build)` | a region that loads after the page is shown, and can be refreshed |
 | `confirm`, `dialog` | questions; a destructive act asks |
@@ -35,7 +35,7 @@ from gateway.console.parts.errors import failed, field_errors, say, show_error, 
 from gateway.console.parts.files import download
 from gateway.console.parts.progress import job, progress
 from gateway.console.parts.regions import Region, later
-from gateway.console.parts.table import Act, Badge, Chips, Column, Link, Listing, Table, When
+from gateway.console.parts.table import Act, Badge, Chips, Column, Link, Listing, Spark, Table, When
 
 __all__ = [
     "Act",
@@ -45,6 +45,7 @@ __all__ = [
     "Link",
     "Listing",
     "Region",
+    "Spark",
     "Table",
     "Tone",
     "When",

@@ -46,6 +46,21 @@ class When:
 
 
 @dataclass(frozen=True)
+class Spark:
+    """A cell with a small line of numbers in their order."""
+
+    values: Sequence[float]
+    hint: str = ""
+
+    def points(self) -> str:
+        """The line in a box of 90 × 22, lowest value at the bottom; flat ones lie in the middle."""
+        low, high = min(self.values, default=0), max(self.values, default=0)
+        step = 88 / max(1, len(self.values) - 1)
+        scaled = [(one - low) / (high - low) if high > low else 0.5 for one in self.values]
+        return " ".join(f"{1 + place * step:.1f},{20 - 18 * one:.1f}" for place, one in enumerate(scaled))
+
+
+@dataclass(frozen=True)
 class Column:
     """A column. `number` stands right; `shown` is whether it is there before anyone chose; `width` is any CSS width."""
 
@@ -78,6 +93,9 @@ _CELL = """
     :class="props.col.mono ? 'm-mono' : ''">{{ props.value }}</a>
   <span v-else-if="props.row[props.col.name + '~tone'] !== undefined"
     :class="'m-badge m-' + props.row[props.col.name + '~tone']">{{ props.value }}</span>
+  <svg v-else-if="props.row[props.col.name + '~spark'] !== undefined" class="m-spark" viewBox="0 0 90 22" role="img"
+    :aria-label="props.row[props.col.name + '~hint']"><title>{{ props.row[props.col.name + '~hint'] }}</title>
+    <polyline :points="props.row[props.col.name + '~spark']" /></svg>
   <template v-else-if="props.row[props.col.name + '~chips']">
     <span v-for="c in (props.value || '').split('\\n').filter(c => c)" :key="c" class="m-chip">{{ c }}</span>
   </template>
@@ -88,7 +106,7 @@ _CELL = """
 
 
 class Table:
-    """A table of rows; a row is a dict by column name, its cells text, numbers, Link, Badge, Chips or When.
+    """A table of rows; a row is a dict by column name, its cells text, numbers, Link, Badge, Chips, Spark or When.
 
     `choose` is a name under which the columns the operator picked are kept with his account. `acts` are buttons at the
     end of each row; their handler is told the row. `key` names the cell that tells rows apart.
@@ -169,6 +187,8 @@ class Table:
                     flat[name], flat[f"{name}~tone"] = value.text, value.tone
                 case Chips():
                     flat[name], flat[f"{name}~chips"] = "\n".join(value.texts), True
+                case Spark():
+                    flat[name], flat[f"{name}~spark"], flat[f"{name}~hint"] = "", value.points(), value.hint
                 case When():
                     flat[name], flat[f"{name}~hint"] = desk.time(value.at), desk.exact(value.at)
                 case bool() | str():
