@@ -16,6 +16,7 @@ import pytest
 
 from services.segment.rules.insights import periods
 from services.segment.rules.insights.histogram import edges
+from services.segment.rules.parts import value_of
 from services.segment.schemas.insights.common import Part
 from services.segment.schemas.insights.distribution import Bin, DistributionInput
 from services.segment.schemas.insights.funnels import FunnelInput
@@ -23,7 +24,7 @@ from services.segment.schemas.insights.hours import HoursCell, HoursInput
 from services.segment.schemas.insights.retention import RetentionCell, RetentionInput
 from services.segment.schemas.insights.trends import TrendInput
 from services.segment.store.insights import distribution, funnels, hours, retention, trends
-from services.segment.store.insights.draft import Asking, Statement, value_of
+from services.segment.store.insights.draft import Asking, Statement
 from services.segment.store.insights.trends import Frame
 
 BERLIN = "Europe/Berlin"

@@ -15,11 +15,12 @@ from services.segment.actions import crowds, judging, knowing, lists, segments
 from services.segment.rules.insights import periods
 from services.segment.rules.insights.cells import Unsayable
 from services.segment.rules.insights.periods import Span, Unit
+from services.segment.rules.parts import MISSING, OTHER, value_of
 from services.segment.schemas.insights.common import SMALL, Asked, PartOutput, Saved, Split, ViewersOutput
 from services.segment.schemas.rule import InSegment, leaves, parse, span
 from services.segment.schemas.segments import SegmentInput, SegmentOutput
 from services.segment.store import lists as list_store
-from services.segment.store.insights.draft import Asking, Statement, value_of
+from services.segment.store.insights.draft import Asking, Statement
 from shared import clock, jobs, pages
 from shared.errors import Conflict, Invalid
 from shared.pages import PageAsked
@@ -108,9 +109,9 @@ def is_small(viewers: int) -> bool:
 
 def part_of(row: dict[str, Any]) -> PartOutput:
     """The part of a split that a row is of."""
-    if row["part"] == -1:
+    if row["part"] == OTHER:
         return PartOutput(other=True)
-    return PartOutput(missing=True) if row["part"] == -2 else PartOutput(value=value_of(row["label"]))
+    return PartOutput(missing=True) if row["part"] == MISSING else PartOutput(value=value_of(row["label"]))
 
 
 async def viewers(session: AsyncSession, cell: Cell, asked: PageAsked) -> ViewersOutput:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 
 from services.segment.rules.compile import engine, values
+from services.segment.rules.parts import MISSING, OTHER
 from services.segment.schemas.insights.common import ANY, Part, Split
 from services.segment.schemas.rule import Scalar, Where
 
@@ -159,7 +159,8 @@ class Draft:
         )
         self.part(
             "ranked",
-            "SELECT r.*, CASE WHEN r.label IS NULL THEN -2 ELSE coalesce(t.rank, -1) END AS part"
+            "SELECT r.*, CASE WHEN r.label IS NULL THEN "
+            f"{MISSING} ELSE coalesce(t.rank, {OTHER}) END AS part"
             f" FROM {rows} r LEFT JOIN top_labels t ON t.label = r.label",
         )
 
@@ -175,7 +176,7 @@ class Draft:
             return "true"
         if part.value is not None:
             return f"part >= 0 AND label = {self._wanted(part.value)}"
-        return "part = -1" if part.other else "part = -2"
+        return f"part = {OTHER if part.other else MISSING}"
 
     def _wanted(self, value: Scalar) -> str:
         if isinstance(value, bool):
@@ -196,10 +197,3 @@ class Draft:
 
 def _identity(document: Any, name: str) -> Any:
     return values.identity(values.reach(document, name))
-
-
-def value_of(label: str) -> Scalar:
-    """The scalar that a label says."""
-    found: Scalar = msgspec.json.decode(label)
-    whole = isinstance(found, float) and found.is_integer() and abs(found) < 2**53
-    return int(found) if whole else found
