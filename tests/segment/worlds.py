@@ -37,9 +37,9 @@ edges = st.builds(
     lambda lengths, sign, beside: (
         NOW + sign * sum((LENGTHS[one] for one in lengths), timedelta()) + beside * MICROSECOND
     ),
-    st.lists(spans, max_size=2),
-    pick([-1, -1, -1, -1, 1]),
-    pick([-1, 0, 0, 1]),
+    pick([[], *([one] for one in SPANS * 3), *([one, other] for one in SPANS for other in SPANS)]),
+    pick([-1, -1, -1, -1, -1, 1]),
+    pick([-1, 0, 0, 0, 1]),
 )
 """On the edges of windows that end now, and one microsecond beside them."""
 turns = st.builds(
@@ -232,20 +232,34 @@ worlds = _worlds()
 """Three segments, which may ask about those before them and about a static list."""
 
 BEHAVIOUR = pick(behaviour)
+AGO = st.permutations(SPANS).map(lambda drawn: {"between": sorted(drawn[:2], key=LENGTHS.__getitem__, reverse=True)})
+TWO = st.lists(one("event", names), min_size=2, max_size=2)
+SHARP = {
+    "within": one("did", names, within=spans, times=whole_times),
+    "ago": merged(one("did", names, times=whole_times), AGO),
+    "same": merged(one("sequence", TWO), one("same", st.just("kind")), one("within", spans) | st.just({})),
+    "gap": merged(one("sequence", TWO), one("gap", spans), one("without", st.lists(one("event", names), max_size=1))),
+    "paid": merged(one("did", names), one("measure", one("sum", st.just("price"))), one("times", any_times)),
+    "unlike": merged(
+        one("did", names), st.builds(lambda said: {"where": [{"property": "kind", **said}]}, one("ne", scalars))
+    ),
+}
+"""One leaf each, with no more than is needed to show whether its edges are right."""
 
 
 @st.composite
 def _wide(draw: st.DrawFn) -> dict[str, Json]:
-    return {**draw(worlds), **{f"b{place}": draw(draw(BEHAVIOUR)) for place in range(5)}}
+    kinds = {f"b{place}": draw(draw(BEHAVIOUR)) for place in range(2)}
+    return {**draw(worlds), **kinds, **{name: draw(leaf) for name, leaf in SHARP.items()}}
 
 
 wide = _wide()
-"""The same, and five segments that are one leaf about behaviour: edges show best where nothing else is asked."""
+"""The same, and segments that are one leaf about behaviour: edges show best where nothing else is asked."""
 
 properties = st.fixed_dictionaries(
     {},
     optional={
-        "kind": values,
+        "kind": pick(["a", "b"]) | values,
         "price": numbers | values,
         "day": dates | values,
         "box": values | st.builds(lambda one: {"kind": one}, values),
