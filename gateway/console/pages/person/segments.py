@@ -9,6 +9,7 @@ from nicegui import ui
 from gateway.console import parts, texts
 from gateway.console.api import ApiError
 from gateway.console.desk import Desk, t
+from gateway.console.pages.people.rows import said
 
 
 async def draw(desk: Desk, profile: dict[str, Any]) -> None:
@@ -55,7 +56,7 @@ async def draw(desk: Desk, profile: dict[str, Any]) -> None:
                     return
                 box.clear()
                 with box:
-                    verdict(told)
+                    verdict(desk, told)
 
             chosen.on_value_change(lambda event: explain(event.value))
 
@@ -65,21 +66,37 @@ def _cause(desk: Desk, cause: str) -> str:
     return t(key) if texts.known(desk.language, key) else cause
 
 
-def verdict(told: dict[str, Any]) -> None:
-    """A rule with a tick or a cross at each of its parts."""
-    member = bool(told.get("member"))
-    parts.alert(t("person.is_in") if member else t("person.is_out"), tone="good" if member else "warn")
-    tree = told.get("because") or told.get("rule") or told.get("explanation")
-    if isinstance(tree, dict):
-        _node(tree)
+def verdict(desk: Desk, told: dict[str, Any]) -> None:
+    """In or out, and the rule with a tick or a cross at each of its parts."""
+    inside = told["inside"]
+    since = t("person.since", at=desk.time(told["since"]), cause=_cause(desk, told["cause"])) if told["since"] else ""
+    parts.alert(t("person.is_in") if inside else t("person.is_out"), tone="good" if inside else "warn", detail=since)
+    rule = told["rule"]
+    if rule is None:
+        ui.label(t("person.no_rule")).classes("m-mute")
+        return
+    if rule["holds"] is not inside:
+        ui.label(t("person.late")).classes("m-mute m-small")
+    with ui.element("div").classes("m-stack m-tight"):
+        _part(desk, rule)
 
 
-def _node(node: dict[str, Any]) -> None:
+def _part(desk: Desk, part: dict[str, Any]) -> None:
+    """One part: what it asks, what is known, and when time alone may change it."""
     with parts.row(tight=True).classes("m-top-aligned").style("flex-wrap:nowrap"):
-        holds = node.get("holds")
-        icon, tone = ("check", "m-good") if holds else ("close", "m-bad")
-        ui.icon(icon).classes(tone).style("margin-top:2px")
+        holds = part["holds"]
+        word = t("person.holds") if holds else t("person.holds_not")
+        icon = ui.icon("check_circle" if holds else "cancel").classes("m-good" if holds else "m-bad")
+        icon.style("margin-top:2px;font-size:16px").props(f'role=img aria-label="{word}"')
         with parts.stack(tight=True).classes("m-grow"):
-            ui.label(str(node.get("text") or node.get("part") or "")).classes("m-wrap")
-            for one in node.get("parts") or ():
-                _node(one)
+            with parts.row(tight=True):
+                ui.label(part["text"]).classes("m-wrap")
+                if part["actual"] is not None:
+                    ui.label(t("person.actual", value=said(part["actual"]))).classes("m-badge")
+                if part["changes_at"]:
+                    changes = ui.label(t("person.changes_at", at=desk.time(part["changes_at"]))).classes(
+                        "m-mute m-small"
+                    )
+                    changes.props(f'title="{desk.exact(part["changes_at"])}"')
+            for one in part["parts"]:
+                _part(desk, one)
