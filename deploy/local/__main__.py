@@ -16,7 +16,12 @@ from deploy.local.databases import SERVICES
 from deploy.local.installation import HOME
 from deploy.local.processes import CannotStart
 
-ELSEWHERE = {"import": "deploy.tools.importer", "demo": "deploy.tools.demo", "bench": "tests.bench.__main__"}
+ELSEWHERE = {
+    "import": "deploy.tools.importer",
+    "demo": "deploy.tools.demo",
+    "bench": "tests.bench.__main__",
+    "screenshots": "deploy.local.screenshots",
+}
 """Commands that live outside this package, as modules with `main(argv) -> int`; loaded only when called."""
 
 
@@ -45,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
         ("test", "run the tests: test [pytest arguments]"),
         ("import", "load real data: import <kind> <path>"),
         ("demo", "load a small simulated audience"),
+        ("screenshots", "take the README's pictures of the running console: screenshots [--to FOLDER] [--dark]"),
         ("bench", "measure: bench edge|ingest|latency|segment [--json]"),
     ):
         commands.add_parser(name, help=text, add_help=False)

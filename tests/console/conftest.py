@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,19 +10,15 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from deploy.local import processes
+from deploy.local import processes, screenshots
 from tests.harness.suite import Suite
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PASSWORD = "a-password-of-the-tests"
 PATIENCE = 20_000
 """Milliseconds a page may take on a machine that does much else."""
 
 
-def browser_path() -> str | None:
-    """A browser on this machine: MARQUEE_BROWSER, else the first that is installed."""
-    return os.environ.get("MARQUEE_BROWSER") or next(filter(None, map(shutil.which, BROWSERS)), None)
+NONE = f"no browser on this machine ({', '.join(screenshots.BROWSERS)}); MARQUEE_BROWSER may name one"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +45,8 @@ class Console:
 @pytest.fixture(scope="session")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     """An installation with its console, and the smallest demo audience in it."""
-    if browser_path() is None:
-        pytest.skip(f"no browser on this machine ({', '.join(BROWSERS)}); MARQUEE_BROWSER may name one")
+    if screenshots.browser() is None:
+        pytest.skip(NONE)
     port = processes.free_port()
     folder: Path = tmp_path_factory.mktemp("console") / "data"
     with Suite.started(folder, {"MARQUEE_CONSOLE_PORT": str(port)}) as suite:
@@ -64,11 +58,11 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """The run's browser."""
-    path = browser_path()
+    path = screenshots.browser()
     if path is None:
-        pytest.skip(f"no browser on this machine ({', '.join(BROWSERS)}); MARQUEE_BROWSER may name one")
+        pytest.skip(NONE)
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        opened = playwright.chromium.launch(executable_path=path, args=screenshots.ARGUMENTS)
         yield opened
         opened.close()
 
