@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from shared import clock, telemetry
+from shared import telemetry
 from shared.bus import Bus, Pull, Received
 from shared.contracts import PARTITIONS
 from shared.database import Database, Locks, is_outage
@@ -84,8 +84,11 @@ class Reader:
         return (taken, max(taken, state.last)) if state.messages else (state.last, state.last)
 
     def behind(self) -> float:
-        """Seconds by which what is taken in is older than what there is, as far as this process knows."""
-        waiting = 0.0 if self._begun is None else max(0.0, clock.now().timestamp() - self._begun)
+        """Seconds by which what is taken in is older than what there is, as far as this process knows.
+
+        By the real time, which the stream stamps its messages with.
+        """
+        waiting = 0.0 if self._begun is None else max(0.0, time.time() - self._begun)
         return max(waiting, self._behind if time.monotonic() - self._done < FRESH else 0.0)
 
     async def step(self) -> bool:
@@ -190,7 +193,7 @@ class Reader:
         self.numbers.update(numbers)
         for kind, run in runs:
             READ.labels(self.stream, kind).inc(sum(len(message.items) for message in run))
-        self._behind = max(0.0, clock.now().timestamp() - received[-1].at / 1e9)
+        self._behind = max(0.0, time.time() - received[-1].at / 1e9)
         BEHIND.labels(self.stream).set(self._behind)
 
     async def _drop(self) -> None:

@@ -162,6 +162,29 @@ async def test_members_as_of_an_instant_and_days(home: Running) -> None:
         assert [one["size"] for one in (await ask(home, "GET", "/vip/history", days=2))["days"]] == [3, 3]
 
 
+async def test_a_segment_says_when_it_is_behind(home: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    await make(home, "likers", {"did": "Content Liked", "within": "1h"})
+    began = clock.now()
+    await home.tell(event(1, "Content Liked", began))
+    await eventually(lambda: _is(_set(home, "likers"), {1}))
+
+    async def nobody(*_: Any) -> set[int]:
+        return set()
+
+    monkeypatch.setattr("services.segment.store.members.lock_free", nobody)  # the clock finds everybody busy
+    with clock.at(began + timedelta(hours=1, seconds=30)):
+        late = await ask(home, "GET", "/likers")
+        assert late["behind"] == pytest.approx(30, abs=0.2)
+        assert late["true_as_of"].startswith((began + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M"))
+        monkeypatch.undo()
+
+        async def caught_up() -> None:
+            found = await ask(home, "GET", "/likers")
+            assert (found["size"], found["behind"]) == (0, None)
+
+        await eventually(caught_up)
+
+
 async def test_the_log_is_trimmed_and_says_how_far_back_it_goes(home: Running) -> None:
     await make(home, "vip", VIP)
     await home.tell(profile(1, 1, vip=True))

@@ -116,6 +116,7 @@ async def test_a_preview_looks_from_its_instant(home: Running) -> None:
         ({"key": "a", "name": "x"}, "rule"),
         ({"key": "A b", "name": "x", "rule": RULE}, "key"),
         ({"key": "a-", "name": "x", "rule": RULE}, "key"),
+        ({"key": "graph", "name": "x", "rule": RULE}, "key"),
         ({"key": "a\n", "name": "x", "rule": RULE}, "key"),
         ({"key": "a" * 65, "name": "x", "rule": RULE}, "key"),
         ({"key": "a", "name": " ", "rule": RULE}, "name"),

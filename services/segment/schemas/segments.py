@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from services.segment.schemas.rule import WholeRule
 from services.segment.schemas.rule.comparisons import refused
@@ -16,9 +16,20 @@ SLUG = r"^[a-z0-9]+(?:[-_][a-z0-9]+)*$"
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
+RESERVED = frozenset({"graph", "rule-schema"})
+"""Paths beside those of keys."""
+
+
+def _free(key: str) -> str:
+    if key in RESERVED:
+        raise ValueError(f"{key!r} is a path of its own: choose another key")
+    return key
+
+
 Key = Annotated[
     str,
     StringConstraints(max_length=64, pattern=SLUG),
+    AfterValidator(_free),
     Field(description="Lower-case letters and digits, with single - or _ between them", examples=["likers"]),
 ]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*\S[^\x00]*$")]
