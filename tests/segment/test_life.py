@@ -13,7 +13,15 @@ from services.segment.settings import Settings
 from services.segment.store import log
 from services.segment.tables import list_rows, transitions
 from shared import clock, jobs, roaring
-from shared.contracts import PARTITIONS, ResolveAnswered, ResolveAsked, SegmentChanged, SegmentDefined
+from shared.contracts import (
+    PARTITIONS,
+    ProfileMerged,
+    ProfileUpdated,
+    ResolveAnswered,
+    ResolveAsked,
+    SegmentChanged,
+    SegmentDefined,
+)
 from tests.harness.eventually import eventually
 from tests.harness.houses import Running
 from tests.segment.test_live import _is, filled, make, members, moves
@@ -105,6 +113,36 @@ async def test_segments_of_segments_move_with_them(home: Running) -> None:
     await eventually(lambda: _is(members(home, "others"), {1: "rule", 2: "rule"}))
     await home.tell(event(1, "Content Liked", clock.now()))
     await eventually(lambda: _is(members(home, "others"), {2: "rule"}))
+
+
+async def test_another_rule_is_another_one_for_whoever_asks_it(home: Running) -> None:
+    await make(home, "adults", {"trait": "age", "gte": 18})
+    await make(home, "others", {"not": {"in_segment": "adults"}})
+    await make(home, "none", {"all": [{"in_segment": "others"}, {"in_segment": "adults"}]})
+    await home.tell(profile(1, 1, age=20), profile(2, 1, age=10))
+    await eventually(lambda: _is(members(home, "others"), {2: "rule"}))
+    await ask(home, "PATCH", "/adults", {"rule": {"trait": "age", "gte": 30}})
+    await filled(home, "others")
+    await filled(home, "none")
+    assert await members(home, "others") == {1: "definition", 2: "rule"}
+    assert (await ask(home, "GET", "/others"))["version"] == 1
+
+
+async def test_who_becomes_part_of_another_leaves_him_his_place_on_a_list(home: Running) -> None:
+    await known(home, "user_id:u1", "user_id:u3")
+    await ask(home, "POST", "", {"key": "panel", "name": "Panel", "kind": "static"}, status=201)
+    await make(home, "asks", {"in_segment": "panel"})
+    await home.tell(profile(1, 1), profile(2, 1), profile(3, 1))
+    for ref in ("user_id:u1", "user_id:u3"):
+        await ask(home, "PUT", f"/panel/members/{ref}", status=204)
+    await eventually(lambda: _is(_set(home, "asks"), {1, 3}))
+    merged = ProfileMerged(from_id=1, into_id=2, origins=["user_id:u1"], move=1, at=clock.now())
+    await home.tell(merged, ProfileUpdated(profile_id=2, version=2, cause="merge"))
+    await eventually(lambda: _is(members(home, "panel"), {2: "merge", 3: "definition"}))
+    await eventually(lambda: _is(_set(home, "asks"), {2, 3}))
+    # Whoever still means the old id means the viewer he is part of now.
+    await ask(home, "DELETE", "/panel/members/user_id:u1", status=204)
+    await eventually(lambda: _is(_set(home, "panel"), {3}))
 
 
 async def test_having_been_in_a_segment_begins_when_it_was_told(home: Running) -> None:

@@ -91,6 +91,10 @@ async def reword(session: AsyncSession, row: AnyRow, name: str | None, rule: dic
     if values:
         row = await definitions.change(session, row.id, at, values)
         await _told(session, row, fill="rule" in values)
+    if "rule" in values:
+        # Whoever asks this segment is judged by its rule: his answer may be another for everybody, too.
+        for asker in await definitions.fill_again(session, graph.dependents([row.key], await edges(session)), at):
+            await _begin_fill(session, asker)
     return row
 
 
@@ -159,8 +163,12 @@ async def defined(session: AsyncSession, after: str | None, limit: int) -> tuple
 
 async def _told(session: AsyncSession, row: AnyRow, *, fill: bool) -> None:
     if fill:
-        await jobs.begin(session, FILL, row.key, {"segment_id": row.id}, total=await viewers.number(session))
+        await _begin_fill(session, row)
     tell(session, _fact(row))
+
+
+async def _begin_fill(session: AsyncSession, row: AnyRow) -> None:
+    await jobs.begin(session, FILL, row.key, {"segment_id": row.id}, total=await viewers.number(session))
 
 
 def _fact(row: AnyRow) -> SegmentDefined:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import case, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -105,6 +105,20 @@ async def change(session: AsyncSession, segment_id: int, at: datetime, values: d
     row: AnyRow = done.one()
     await _remember(session, row)
     return row
+
+
+async def fill_again(session: AsyncSession, keys: Collection[str], at: datetime) -> Sequence[AnyRow]:
+    """Segments that are to be filled again although their own rules stayed; they were true until now."""
+    statement = (
+        update(segments)
+        .where(segments.c.key.in_(keys), segments.c.kind == "rule", ~segments.c.archived)
+        .values(
+            filling=func.coalesce(segments.c.filling, "definition"),
+            true_as_of=case((segments.c.filling.is_(None), at), else_=segments.c.true_as_of),
+        )
+    )
+    rows: Sequence[AnyRow] = (await session.execute(statement.returning(segments))).all()
+    return rows
 
 
 async def _remember(session: AsyncSession, row: AnyRow) -> None:
