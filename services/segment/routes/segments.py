@@ -56,5 +56,8 @@ async def change_segment(session: Session, key: KeyPath, body: SegmentChange) ->
 
 @router.delete("/{key}", dependencies=WRITE)
 async def archive_segment(session: Session, key: KeyPath) -> SegmentOutput:
-    """Archive a segment: nobody is in it any more, and its key stays taken."""
+    """Archive a segment: nobody is in it any more, and its key stays taken.
+
+    Refused (409, naming them) while other segments ask for it. Campaigns and creatives that use it are not looked for.
+    """
     return await segments.archive(session, key)
