@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -231,3 +232,14 @@ def test_every_example_of_the_language_has_a_sentence() -> None:
         told = judge.explain("s", viewer(Person()), NOW)
         assert told.text
         assert "{" not in told.text
+
+
+@pytest.mark.parametrize("time", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)])
+def test_a_clock_that_shows_anything_harms_nobody(time: datetime) -> None:
+    events = [Happening(name, time, {"at": "2999-12-31T23:59:59Z"}, name) for name in ("x", "y")]
+    person = Person(traits={"born": "2999-12-31"}, events=events)
+    for rule in EXAMPLES:
+        text = re.sub(r'"(did|first|last|regularly|stopped|restarted|event)": "[^"]+"', r'"\1": "x"', json.dumps(rule))
+        judge = Judge({"s": parse(json.loads(text)), "vip": parse({"tag": "vip"})})
+        following = judge.answer("s", viewer(person), NOW, {}).next
+        assert following is None or following > NOW

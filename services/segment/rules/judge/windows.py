@@ -65,11 +65,21 @@ def moves(offsets: Sequence[timedelta]) -> Callable[[Times, datetime], datetime 
         first: datetime | None = None
         for offset in offsets:
             place = bisect_right(times, at - offset)
-            if place < len(times) and (first is None or times[place] + offset < first):
-                first = times[place] + offset
+            if place < len(times):
+                crossed = _later(times[place], offset)
+                if first is None or (crossed is not None and crossed < first):
+                    first = crossed
         return first
 
     return following
+
+
+def _later(time: datetime, length: timedelta) -> datetime | None:
+    """None beyond the last day of all calendars: a device's clock may show anything."""
+    try:
+        return time + length
+    except OverflowError:
+        return None
 
 
 def _absolute(start: datetime | None, end: datetime | None) -> Window:
@@ -144,5 +154,8 @@ def _next_month(first: date) -> date:
 
 
 def local_day(time: datetime, where: tzinfo) -> date:
-    """The day that a clock there shows at an instant."""
-    return time.date() if where is UTC else time.astimezone(where).date()
+    """The day that a clock there shows at an instant; on the first and last day of all calendars, UTC's."""
+    try:
+        return time.date() if where is UTC else time.astimezone(where).date()
+    except OverflowError:
+        return time.date()
