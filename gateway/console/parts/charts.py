@@ -45,8 +45,9 @@ def lines(
             line["areaStyle"] = {"opacity": 0.08}
         drawn.append(line)
     for number, (name, values) in enumerate((before or {}).items()):
-        colour = colours[number % len(colours)]
-        style = {"type": "dashed", "width": 1.5, "opacity": 0.55}
+        # One line: the period before is grey beside the accent. Several: each keeps its colour, fainter.
+        colour = colours[-1] if len(named) == 1 else colours[number % len(colours)]
+        style = {"type": "dashed", "width": 1.5, "opacity": 0.8 if len(named) == 1 else 0.5}
         drawn.append(
             {
                 "name": name,
@@ -66,7 +67,7 @@ def lines(
         tooltip[":valueFormatter"] = "value => value == null ? '–' : (value * 100).toFixed(2) + '%'"
     return chart(
         {
-            "grid": {"left": 4, "right": 12, "top": 30 if len(shown) > 1 else 12, "bottom": 4, "containLabel": True},
+            "grid": {"left": 4, "right": 26, "top": 30 if len(shown) > 1 else 12, "bottom": 4, "containLabel": True},
             "legend": {"data": shown, "top": 0, "left": 0, "show": len(shown) > 1, "icon": "roundRect"},
             "tooltip": tooltip,
             "xAxis": {"type": "category", "data": list(days), "boundaryGap": False},

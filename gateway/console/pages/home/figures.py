@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from nicegui import ui
 
@@ -16,6 +16,14 @@ from gateway.console.desk import Desk, t
 PERIODS = (7, 14, 30)
 SENT = "accepted"
 """State of a message that its channel took."""
+
+
+class Compared(NamedTuple):
+    """A figure, that of the period before, and the share it grew by."""
+
+    now: float
+    before: float
+    change: float | None
 
 
 class Figures:
@@ -77,32 +85,35 @@ class Figures:
                 if values is None:
                     parts.figure(label, "–", foot=t("home.away"))
                     continue
-                now, before = values
-                change = (now - before) / before if before else None
-                foot = t("home.before", n=self.desk.short(before))
-                parts.figure(label, self.desk.short(now), change=change, foot=foot, href=href)
+                foot = t("home.before", n=self.desk.short(values.before))
+                parts.figure(label, self.desk.short(values.now), change=values.change, foot=foot, href=href)
 
-    async def _tried(self, ask: Callable[[], Awaitable[tuple[float, float]]]) -> tuple[float, float] | None:
+    async def _tried(self, ask: Callable[[], Awaitable[Compared]]) -> Compared | None:
         try:
             return await ask()
         except ApiError:
             return None  # the chart of the same figure says why
 
-    async def _viewers(self) -> tuple[float, float]:
+    async def _viewers(self) -> Compared:
         return _totals(await self.trend("viewers"))
 
-    async def _events(self) -> tuple[float, float]:
+    async def _events(self) -> Compared:
         return _totals(await self.trend("count"))
 
-    async def _new(self) -> tuple[float, float]:
-        counts = [day["viewers"] for day in await self.arrivals()]
-        return sum(counts[self.days :]), sum(counts[: self.days])
+    async def _new(self) -> Compared:
+        return self._by_day([day["viewers"] for day in await self.arrivals()])
 
-    async def _sent(self) -> tuple[float, float]:
-        counts = [day["states"].get(SENT, 0) for day in await self.messages()]
-        return sum(counts[self.days :]), sum(counts[: self.days])
+    async def _sent(self) -> Compared:
+        return self._by_day([day["states"].get(SENT, 0) for day in await self.messages()])
+
+    def _by_day(self, counts: list[int]) -> Compared:
+        """Today is not over, so the day it would be held against is left out as it is itself."""
+        whole, before = sum(counts[self.days : -1]), sum(counts[: self.days - 1])
+        return Compared(whole + counts[-1], before, (whole - before) / before if before else None)
 
 
-def _totals(told: dict[str, Any]) -> tuple[float, float]:
-    before = told["previous"]["lines"][0]["total"] if told.get("previous") else 0
-    return told["lines"][0]["total"] or 0, before or 0
+def _totals(told: dict[str, Any]) -> Compared:
+    """A trend cuts the period before at the same hour, so that its totals can be compared."""
+    now = told["lines"][0]["total"] or 0
+    before = (told["previous"]["lines"][0]["total"] if told.get("previous") else 0) or 0
+    return Compared(now, before, (now - before) / before if before else None)

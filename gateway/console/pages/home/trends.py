@@ -16,6 +16,8 @@ async def active(desk: Desk, figures: Figures) -> None:
     """Viewers with any event by day, beside the period before."""
     told = await figures.trend("viewers")
     days = [desk.day(desk.moment(start).date()) for start in told["starts"]]  # type: ignore[union-attr] # never absent
+    if told["partial"]:
+        days[-1] = t("home.today")
     values = told["lines"][0]["values"]
     if not any(values) and not (told.get("previous") and any(told["previous"]["lines"][0]["values"])):
         parts.empty(
