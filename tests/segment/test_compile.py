@@ -88,10 +88,10 @@ def warehouse(people: Sequence[Person]) -> duckdb.DuckDBPyConnection:
     return db
 
 
-crowds = st.lists(worlds.persons, min_size=1, max_size=40, unique_by=lambda one: one.profile_id)
+crowds = st.lists(worlds.persons, min_size=1, max_size=25, unique_by=lambda one: one.profile_id)
 
 
-@settings(max_examples=50, **MANY)
+@settings(max_examples=20, **MANY)
 @given(world=worlds.worlds, people=crowds)
 def test_it_answers_as_brute_force_does(world: Any, people: list[Person]) -> None:
     db = warehouse(people)
@@ -103,7 +103,7 @@ def test_it_answers_as_brute_force_does(world: Any, people: list[Person]) -> Non
         assert sorted(found) == sorted(expected), key
 
 
-@settings(max_examples=25, **MANY)
+@settings(max_examples=12, **MANY)
 @given(world=worlds.worlds, people=crowds)
 def test_it_promises_until_when(world: Any, people: list[Person]) -> None:
     db = warehouse(people)

@@ -11,6 +11,7 @@ from typing import Any
 
 import ibis
 import ibis.expr.datatypes as dt
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 from ibis.backends.sql.compilers.duckdb import compiler
 
@@ -83,15 +84,11 @@ absolute = _function("timezone", lambda zone, shown: None, (dt.string, LOCAL), I
 """The instant at which clocks of a zone show this; the later one where they show it twice."""
 sha256 = _function("sha256", lambda text: None, (dt.string,), dt.string)
 """SHA-256 in hexadecimal digits."""
-round_even = _function("round_even", lambda number, digits: None, (dt.float64, dt.int64), dt.float64)
-"""Rounded, halves to the even neighbour, as Python rounds."""
 character = _function("chr", lambda code: None, (dt.int64,), dt.string)
 """The character of a code point: no statement carries a zero byte."""
 part = _function("substr", lambda text, start, length: None, (dt.string, dt.int64, dt.int64), dt.string)
 """Part of a text, whose first character is number 1."""
 
-exact_sum = _aggregate("fsum", lambda number: None, (dt.float64,), dt.float64)
-"""A sum whose rounding errors are carried along."""
 of_first = _aggregate("arg_min", lambda like, order: None, (dt.boolean, OCCURRENCE), dt.boolean)
 """What is so of the first of all."""
 of_last = _aggregate("arg_max", lambda like, order: None, (dt.boolean, OCCURRENCE), dt.boolean)
@@ -103,6 +100,14 @@ latest = _aggregate("max", lambda moment, count: None, (INSTANT, dt.int64), dt.A
 def extract(document: Any, path: str) -> Any:
     """The JSON at a JSON pointer, as a text; null where there is none."""
     return _extract(document, path).cast("string")
+
+
+def unquoted_extract(json: Any) -> Any | None:
+    """What `extract` found as the text it says, read at once; null of null. None where `json` is made otherwise."""
+    made = json.op()
+    if isinstance(made, ops.Cast) and isinstance(made.arg, type(_extract("", "").op())):
+        return unquoted(*(one.to_expr() for one in made.arg.args))
+    return None
 
 
 def elements(document: Any) -> Any:

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any
 
 from services.segment.rules.compile import engine, values
-from services.segment.rules.compile.events import Answer, Events, Pass, meant
+from services.segment.rules.compile.events import Answer, Events, Ids, Leaf, Passes, like
 from services.segment.schemas.rule import Sequence as Rule
 from services.segment.schemas.rule import Step, span
-
-Ids: TypeAlias = Callable[[Any], list[Any]]
-"""Which viewers are asked about, as conditions on a table with their ids."""
 
 
 def plain_pair(rule: Rule) -> bool:
@@ -24,11 +21,11 @@ def plain_pair(rule: Rule) -> bool:
     return len(rule.sequence) == 2 and not (rule.gap or rule.same or rule.without)
 
 
-def pair(rule: Rule, pass_: Pass) -> Callable[[Any], Answer]:
+def pair(rule: Rule, passes: Passes) -> Leaf:
     """Two steps and nothing else: the earliest of the first lies before the latest of the second."""
     length = span(rule.within) if rule.within else None
-    since = pass_.at - length if length else None
-    first, second = (Events(pass_, step.event, step.where, since) for step in rule.sequence)
+    since = passes.at - length if length else None
+    first, second = (Events(passes, step.event, step.where, since) for step in rule.sequence)
     said = f"within {length}"
 
     def times(time: Any) -> list[Any]:
@@ -36,12 +33,12 @@ def pair(rule: Rule, pass_: Pass) -> Callable[[Any], Answer]:
 
     begin = first.column("first", lambda table, where: table.time.min(where=where), said, first.come, times)
     end = second.column("last", lambda table, where: table.time.max(where=where), said, second.come, times)
-    changes = _changes((first, second)) if pass_.following else []
+    changes = _changes((first, second)) if passes.following else []
 
     def answer(table: Any) -> Answer:
         holds = (table[begin] < table[end]).fill_null(False)
         # a chain that began later may stand longer: the earliest is early enough
-        leaves = [values.shifted(table[begin], length)] if length and pass_.following else []
+        leaves = [values.shifted(table[begin], length)] if length and passes.following else []
         return Answer(holds, values.soonest([*leaves, *(table[name] for name in changes)]))
 
     return answer
@@ -52,21 +49,20 @@ def _changes(steps: Sequence[Events]) -> list[str]:
     return [name for one in steps for name in (one.changes([timedelta()]), one.flips()) if name is not None]
 
 
-def chained(rule: Rule, pass_: Pass) -> tuple[Callable[[Ids], Any], Callable[[Any, str], Answer]]:
+def chained(rule: Rule, passes: Passes) -> tuple[Callable[[Ids], Any], Callable[[Any, str], Answer]]:
     """Any sequence: its own table (`chain_id`, `begun`: when the latest whole chain began), and the answer from it."""
     length = span(rule.within) if rule.within else None
-    ahead = [Events(pass_, one.event, one.where, pass_.at) for one in (*rule.sequence, *rule.without)]
-    changes = _changes(ahead) if pass_.following else []
-    if not pass_.following:
-        # the pass need not read them
-        del pass_.reads[len(pass_.reads) - len(ahead) :]
+    changes: list[str] = []
+    if passes.following:
+        steps = (*rule.sequence, *rule.without)
+        changes = _changes([Events(passes, one.event, one.where, passes.at) for one in steps])
 
     def table(ids: Ids) -> Any:
-        chain = _chain(rule, pass_.at, ids)
+        chain = _chain(rule, passes.at, ids)
         return chain.group_by(chain_id=chain.profile_id).aggregate(begun=chain.begun.max())
 
     def answer(joined: Any, begun: str) -> Answer:
-        leaves = [values.shifted(joined[begun], length)] if length and pass_.following else []
+        leaves = [values.shifted(joined[begun], length)] if length and passes.following else []
         return Answer(joined[begun].notnull(), values.soonest([*leaves, *(joined[name] for name in changes)]))
 
     return table, answer
@@ -95,8 +91,12 @@ def _chain(rule: Rule, at: datetime, ids: Ids) -> Any:
 
 def _step(step: Step, same: str | None, at: datetime, since: datetime | None, ids: Ids) -> Any:
     events = engine.events
-    theirs = events.filter(*_read([step], at, since, ids))
-    theirs = theirs.filter(meant(theirs, step.event, step.where, at))
+    conditions = [events.event == step.event, *ids(events), events.time <= engine.at(at)]
+    if since is not None:
+        conditions.append(events.time > engine.at(since))
+    theirs = events.filter(*conditions)
+    if step.where:
+        theirs = theirs.filter(*like(theirs, step.where, at))
     columns = {"profile_id": theirs.profile_id, "time": theirs.time}
     if not same:
         return theirs.select(**columns)
@@ -110,10 +110,3 @@ def _barrier(rule: Rule, at: datetime, since: datetime | None, ids: Ids) -> Any:
     kinds: Iterator[Any] = (_step(one, rule.same, at, since, ids) for one in rule.without)
     first, *others = kinds
     return (first.union(*others) if others else first).rename(barrier="time")
-
-
-def _read(steps: Sequence[Step], at: datetime, since: datetime | None, ids: Ids) -> list[Any]:
-    events = engine.events
-    conditions = [events.event == one.event for one in steps]
-    conditions += [*ids(events), events.time <= engine.at(at)]
-    return conditions if since is None else [*conditions, events.time > engine.at(since)]

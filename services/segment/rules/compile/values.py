@@ -7,13 +7,17 @@ in the text itself, so one reading is enough whatever it is compared with.
 from __future__ import annotations
 
 import functools
+import math
 import operator
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import ibis
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
+import msgspec
 
 from services.segment.rules.compile import engine
 from services.segment.schemas.rule import Comparison, Upcoming, instant, seconds, span, zone
@@ -77,6 +81,14 @@ def some(conditions: Iterable[Any]) -> Any:
     return functools.reduce(operator.or_, conditions)
 
 
+def or_null(condition: Any) -> Any:
+    """The same with null instead of a no that stands for null."""
+    inner = condition.op()
+    if isinstance(inner, ops.Coalesce) and len(inner.arg) == 2 and inner.arg[1] == ibis.literal(False).op():
+        return inner.arg[0].to_expr()
+    return condition
+
+
 def present(json: Any) -> Any:
     """Whether there is a value; never null."""
     return (json != "null").fill_null(False)
@@ -107,10 +119,11 @@ def said(json: Any) -> Any:
 
 def bounded(value: Any, name: str, bound: Any) -> Any:
     """A comparison of numbers: eq, ne, gt, gte, lt, lte, between; null of null."""
+    most = max(map(abs, bound if isinstance(bound, list) else [bound]))
+    kind: type[int] | type[float] = int if value.type().is_integer() and most < 1 << 62 else float
     if name == "between":
-        low, high = (ibis.literal(float(one), "float64") for one in bound)
-        return (value >= low) & (value <= high)
-    return COMPARE[name](value, ibis.literal(float(bound), "float64"))
+        return value.between(*map(kind, bound))
+    return COMPARE[name](value, kind(bound))
 
 
 def holds(comparison: Comparison, json: Any, at: datetime) -> Any:
@@ -134,22 +147,50 @@ def holds(comparison: Comparison, json: Any, at: datetime) -> Any:
         case "before" | "after" | "within" | "within_next" | "anniversary":
             return _dated(comparison, json, at).fill_null(False)
         case name:
-            return bounded(number(json), name, operand).fill_null(False)
+            return _ordered(json, name, operand).fill_null(False)
+
+
+def _ordered(json: Any, name: str, operand: Any) -> Any:
+    """A comparison with a number. Bounds on both sides keep what no double holds out, and read the value once."""
+    double = json.try_cast("float64")
+    if name == "between":
+        return double.between(*(ibis.literal(float(one), "float64") for one in operand))
+    bound = float(operand)
+    if name in ("gt", "gte"):
+        low, high = (math.nextafter(bound, math.inf) if name == "gt" else bound), sys.float_info.max
+    else:
+        low, high = -sys.float_info.max, (math.nextafter(bound, -math.inf) if name == "lt" else bound)
+    return double.between(ibis.literal(low, "float64"), ibis.literal(high, "float64"))
 
 
 def _among(json: Any, choices: Sequence[Any]) -> Any:
     """Whether it is one of these; text, numbers and booleans are never equal to each other."""
-    exact = [engine.quoted(one) for one in choices if isinstance(one, str)]
+    texts = [one for one in choices if isinstance(one, str)]
+    tests = []
+    words = engine.unquoted_extract(json)
+    plain = [one for one in texts if words is not None and not _is_json(one)]
+    if words is not None and plain:
+        # nothing but a text says this, and reading it as one is faster
+        tests.append(words == plain[0] if len(plain) == 1 else words.isin(plain))
+    exact = [engine.quoted(one) for one in texts if one not in plain]
     exact += [ibis.literal("true" if one else "false") for one in choices if isinstance(one, bool)]
     numbers = [float(one) for one in choices if isinstance(one, int | float) and not isinstance(one, bool)]
-    tests = []
     if exact:
         tests.append(json == exact[0] if len(exact) == 1 else json.isin(exact))
     if numbers:
-        value = number(json)
+        value = json.try_cast("float64")
         literals = [ibis.literal(one, "float64") for one in numbers]
         tests.append(value == literals[0] if len(literals) == 1 else value.isin(literals))
-    return some(test.fill_null(False) for test in tests)
+    return some(tests).fill_null(False)
+
+
+def _is_json(text: str) -> bool:
+    """Whether something that is no text may look like this when it is read as one."""
+    try:
+        msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 def _contains(json: Any, operand: Any) -> Any:
