@@ -73,18 +73,26 @@ async def measure(size: Size, folder: Path = HOME / ".data" / "bench") -> list[L
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
     lines: list[Line] = []
+
+    def found(*more: Line) -> None:
+        """Keep these, and say them at once: an hour's numbers are not lost with a later step."""
+        lines.extend(more)
+        for one in more:
+            say(f"{one.name}: {one.value:g} {one.unit}" + (f", {one.ratio:g} of {one.baseline:g}" if one.ratio else ""))
+
     async with standing(kept_in=place) as suite, suite.bus() as bus:
         if not there.loaded(place):
             say(f"loading {there.viewers:,} viewers and {there.events:,} events")
-            lines.append(line("load, rows with their indexes", [await crowd.load(suite, there)], "s"))
+            found(line("load, rows with their indexes", [await crowd.load(suite, there)], "s"))
         await suite.start(*SERVICES)
         run = format(int(time.time()), "x")
         async with _operator(suite) as operator:
-            lines += [await _built(operator), *await _recompute(operator, size, run)]
-            lines += await _previews(suite, operator, size.rounds)
-            lines += await _live(suite, bus, size, run)
+            found(await _built(operator))
+            found(*await _recompute(operator, size, run))
+            found(*await _previews(suite, operator, size.rounds))
+            found(*await _live(suite, bus, size, run))
         held = suite.memory("segment")
-        lines += [line(f"memory: {name}", [bytes_ / 2**20], "MB") for name, bytes_ in held.items()]
+        found(*(line(f"memory: {name}", [bytes_ / 2**20], "MB") for name, bytes_ in held.items()))
     return lines
 
 
@@ -190,7 +198,7 @@ async def _previews(suite: Suite, operator: httpx.AsyncClient, rounds: int) -> l
                     theirs.append(1000 * (time.perf_counter() - between))
             lines.append(line(f"preview: {name} / SQL by hand", ours, "ms", theirs))
             ratios.append(lines[-1].ratio or 0.0)
-            say(f"{name}: {count:,} viewers, {lines[-1].value:.0f} ms, by hand {lines[-1].baseline:.0f} ms")
+            say(f"{name}: {count:,} viewers")
     copy.unlink()
     copied.unlink(missing_ok=True)
     return [*lines, line("preview / SQL by hand, median of the rules", [median(ratios)], "times")]
