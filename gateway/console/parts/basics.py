@@ -63,6 +63,18 @@ def figure(
                 ui.label(foot)
 
 
+def figure_line(label: str, value: str, change: float | None = None) -> None:
+    """A number among others in a panel: its name above, and the share it grew by."""
+    with stack(tight=True).style("gap:0"):
+        ui.label(label).classes("m-mute m-small m-nowrap")
+        with row(tight=True):
+            ui.label(value).classes("m-figure-value").style("font-size:19px")
+            if change is not None:
+                tone = "m-mute" if abs(change) < 0.005 else "m-good" if change > 0 else "m-bad"
+                arrow = "→" if abs(change) < 0.005 else "↑" if change > 0 else "↓"
+                ui.label(f"{arrow} {desks.here().percent(abs(change))}").classes(f"{tone} m-small")
+
+
 def badge(text: str, tone: Tone = "") -> ui.label:
     """A short word about a state."""
     return ui.label(text).classes(f"m-badge {'m-' + tone if tone else ''}")

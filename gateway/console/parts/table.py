@@ -54,9 +54,10 @@ class Spark:
 
     def points(self) -> str:
         """The line in a box of 90 × 22, lowest value at the bottom; flat ones lie in the middle."""
-        low, high = min(self.values, default=0), max(self.values, default=0)
-        step = 88 / max(1, len(self.values) - 1)
-        scaled = [(one - low) / (high - low) if high > low else 0.5 for one in self.values]
+        drawn = [*self.values, *self.values] if len(self.values) == 1 else self.values
+        low, high = min(drawn, default=0), max(drawn, default=0)
+        step = 88 / max(1, len(drawn) - 1)
+        scaled = [(one - low) / (high - low) if high > low else 0.5 for one in drawn]
         return " ".join(f"{1 + place * step:.1f},{20 - 18 * one:.1f}" for place, one in enumerate(scaled))
 
 

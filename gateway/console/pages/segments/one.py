@@ -68,9 +68,7 @@ def _head(desk: Desk, one: dict[str, Any]) -> None:
             (t("segments.entered"), one["entered_today"]),
             (t("segments.left"), one["left_today"]),
         ):
-            with parts.stack(tight=True).style("gap:0"):
-                ui.label(label).classes("m-mute m-small m-nowrap")
-                ui.label(desk.number(value)).classes("m-figure-value").style("font-size:19px")
+            parts.figure_line(label, desk.number(value))
         with parts.row(tight=True):
             _acts(desk, one)
     filling = one["filling"]

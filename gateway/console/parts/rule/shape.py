@@ -158,16 +158,22 @@ def _whole(kind: str, node: Node) -> bool:
     kinds = ((_LISTS, list), (_OBJECTS, dict), (_TEXTS, str))
     if not all(isinstance(node[name], wanted) for names, wanted in kinds for name in names if name in node):
         return False
-    inner = [node, *(node[name] for name in _OBJECTS if name in node)]
-    for name in _LISTS[2:]:
-        for one in node.get(name, ()):
-            if not isinstance(one, dict) or not isinstance(one.get("where", []), list):
-                return False
-            inner += [one, *one.get("where", ())]
-    return all(isinstance(one, dict) and _filter(one) for one in inner)
+    steps = [*node.get("sequence", ()), *node.get("without", ())]
+    whole = all(_filter(node[name]) for name in _OBJECTS if name in node) and _filter(node)
+    return whole and all(filters_whole(one) for one in [node, *steps])
 
 
-def _filter(one: Node) -> bool:
+def filters_whole(one: Any) -> bool:
+    """Whether an event (with its `where` and `having`, if it has them) can be drawn."""
+    if not isinstance(one, dict):
+        return False
+    given = [one.get(name, []) for name in ("where", "having")]
+    return all(isinstance(filters, list) and all(map(_filter, filters)) for filters in given)
+
+
+def _filter(one: Any) -> bool:
+    if not isinstance(one, dict):
+        return False
     pairs = all(isinstance(one[name], list) and len(one[name]) == 2 for name in _PAIRS if name in one)
     lists = all(isinstance(one[name], list) for name in ("in", "not_in") if name in one)
     return pairs and lists
