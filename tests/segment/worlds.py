@@ -235,7 +235,8 @@ BEHAVIOUR = pick(behaviour)
 AGO = st.permutations(SPANS).map(lambda drawn: {"between": sorted(drawn[:2], key=LENGTHS.__getitem__, reverse=True)})
 TWO = st.lists(one("event", names), min_size=2, max_size=2)
 SHARP = {
-    "within": one("did", names, within=spans, times=whole_times),
+    "within": merged(one("did", names), one("within", spans)),
+    "often": merged(one("did", names), one("within", spans), one("times", one("gte", counts) | one("lt", counts))),
     "ago": merged(one("did", names, times=whole_times), AGO),
     "same": merged(one("sequence", TWO), one("same", st.just("kind")), one("within", spans) | st.just({})),
     "gap": merged(one("sequence", TWO), one("gap", spans), one("without", st.lists(one("event", names), max_size=1))),
