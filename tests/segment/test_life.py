@@ -223,6 +223,29 @@ async def test_a_segment_says_when_it_is_behind(home: Running, monkeypatch: pyte
         await eventually(caught_up)
 
 
+async def test_a_segment_says_when_its_reader_is_behind(home: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    await make(home, "vip", VIP)
+
+    async def away(*_: Any) -> None:
+        raise OSError("the database is away")
+
+    for reader in home.house.readers:
+        monkeypatch.setattr(reader, "_take", away)
+    await home.tell(profile(1, 1, vip=True))
+
+    async def late() -> None:
+        assert ((await ask(home, "GET", "/vip"))["behind"] or 0) > 2
+
+    await eventually(late)
+    monkeypatch.undo()
+
+    async def true_again() -> None:
+        found = await ask(home, "GET", "/vip")
+        assert (found["size"], found["behind"]) == (1, None)
+
+    await eventually(true_again)
+
+
 async def test_the_log_is_trimmed_and_says_how_far_back_it_goes(home: Running) -> None:
     await make(home, "vip", VIP)
     await home.tell(profile(1, 1, vip=True))
