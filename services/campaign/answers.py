@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.campaign.actions import erasure, lists
+from services.campaign.actions import erasure, lists, proof
 from shared.answers import Answers
-from shared.contracts import MessagesAsked
+from shared.contracts import FollowAsked, MessagesAsked
 
-ANSWERS = (Answers(MessagesAsked, lists.of_viewer), *erasure.KEEPS.answers())
+ANSWERS = (Answers(MessagesAsked, lists.of_viewer), Answers(FollowAsked, proof.follow), *erasure.KEEPS.answers())

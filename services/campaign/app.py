@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from services.campaign import memory
 from services.campaign.answers import ANSWERS
 from services.campaign.listeners import LISTENERS
-from services.campaign.routes import router
+from services.campaign.routes import ROUTES
 from services.campaign.settings import CampaignSettings
 from services.campaign.steps import STEPS
 from services.campaign.tables import metadata
@@ -19,7 +19,7 @@ SERVICE = Service(
     name="campaign",
     title="Campaign: who is written to, once, and what became of it",
     tables=metadata,
-    routes=(router,),
+    routes=ROUTES,
     listeners=LISTENERS,
     timers=TIMERS,
     steps=STEPS,

@@ -1,4 +1,4 @@
-"""What one process of campaign holds open: its SMTP connections, and the bell that wakes its steps."""
+"""What one process of campaign holds open: where messages are handed over, and the bell that wakes its steps."""
 
 from __future__ import annotations
 
@@ -6,38 +6,79 @@ import contextlib
 import socket
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import SecretStr
 
 from services.campaign import bell
-from services.campaign.outside import smtp
-from services.campaign.rules import letters, sending
+from services.campaign.outside import smtp, web
+from services.campaign.outside.parcels import Provider
+from services.campaign.rules import letters, sending, tracking
 from services.campaign.settings import CampaignSettings
 from shared.house import House
 
+SINK = "sink:"
+"""Address of the local sink."""
+
 
 @dataclass
-class Desk:
-    """Where letters are written and handed over. Without a post office messages wait."""
+class Counter:
+    """Where messages of one channel are handed over: to a provider, or kept here; neither: they wait."""
 
-    sender: letters.Sender
-    key: bytes
-    post: smtp.PostOffice | None
+    channel: str
+    provider: Provider | None = None
+    keeps: Literal["sink", "inbox"] | None = None
     trouble: str | None = None
-    """Why the SMTP server could not be reached at the last try."""
+    """Why the provider could not be reached at the last try."""
     closed_until: float = 0.0
     """Monotonic time before which it is not tried again."""
 
     @property
+    def name(self) -> str:
+        """What stands behind it, in reasons."""
+        return "smtp" if self.channel == "email" else self.channel
+
+    @property
     def held_up(self) -> str | None:
         """Why nothing can leave now."""
-        if self.post is None:
+        if self.provider is None and self.keeps is None:
             return sending.NO_SERVER
-        return f"the SMTP server cannot be reached: {self.trouble}" if self.trouble else None
+        what = "the SMTP server" if self.channel == "email" else f"the {self.channel} provider"
+        return f"{what} cannot be reached: {self.trouble}" if self.trouble else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages can be handed over now."""
+        return (self.provider is not None or self.keeps is not None) and time.monotonic() >= self.closed_until
 
     def unreachable(self, why: str) -> None:
-        """Leave the server alone for a while."""
+        """Leave the provider alone for a while."""
         self.trouble = why
         self.closed_until = time.monotonic() + sending.OUTAGE_RETRY.total_seconds()
+
+
+@dataclass
+class Desk:
+    """Where messages are written and handed over."""
+
+    sender: letters.Sender
+    message_key: bytes
+    link_key: bytes
+    address_key: bytes
+    base: str
+    """The address viewers reach the gateway by."""
+    counters: dict[str, Counter]
+    links: dict[tuple[int, bytes], int] = field(default_factory=dict)
+    """Numbers of links by campaign and digest, as far as this process has met them."""
+
+    def held_up(self, channel: str) -> str | None:
+        """Why nothing can leave on a channel now."""
+        return self.counters[channel].held_up
+
+    def open_channels(self) -> list[str]:
+        """Channels on which messages can be handed over now."""
+        return [name for name, counter in self.counters.items() if counter.is_open]
 
 
 @contextlib.asynccontextmanager
@@ -45,24 +86,52 @@ async def opened(house: House) -> AsyncIterator[Desk]:
     """Open the desk of this process. Raises BadServer or BadAddress, which end its start with that sentence."""
     settings = house.settings
     assert isinstance(settings, CampaignSettings)
-    post = None
-    url = settings.smtp_url.get_secret_value() if settings.smtp_url else ""
-    if url:
-        server = smtp.server(url)
-        # A name of our own spares the library a reverse look-up that can take seconds.
-        post = smtp.PostOffice(server, connections=settings.smtp_connections, name=_greeting())
-    desk = Desk(letters.sender(settings.mail_from), settings.key("message-id"), post)
+    sender = letters.sender(settings.mail_from)
+    counters = {
+        "email": _post(settings, sender),
+        "sms": _web("sms", settings.sms_url, settings),
+        "push": _web("push", settings.push_url, settings),
+        "inbox": Counter("inbox", keeps="inbox"),
+    }
+    desk = Desk(
+        sender,
+        settings.key("message-id"),
+        settings.key(tracking.PURPOSE),
+        settings.key("suppression"),
+        settings.public_url.rstrip("/"),
+        counters,
+    )
 
     def wake() -> None:
-        house.loops.wake("send")
-        house.loops.wake("resolve")
+        for step in ("plan", "resolve", "send"):
+            house.loops.wake(step)
 
     with bell.heard_by(wake):
         try:
             yield desk
         finally:
-            if post is not None:
-                await post.close()
+            for counter in counters.values():
+                if counter.provider is not None:
+                    await counter.provider.close()
+
+
+def _post(settings: CampaignSettings, sender: letters.Sender) -> Counter:
+    url = settings.smtp_url.get_secret_value() if settings.smtp_url else ""
+    if url == SINK:
+        return Counter("email", keeps="sink")
+    if not url:
+        return Counter("email")
+    # A name of our own spares the library a reverse look-up that can take seconds.
+    office = smtp.PostOffice(
+        smtp.server(url), connections=settings.smtp_connections, name=_greeting(), sender=sender.address
+    )
+    return Counter("email", office)
+
+
+def _web(channel: str, url: SecretStr | None, settings: CampaignSettings) -> Counter:
+    if url is None or url.get_secret_value() in ("", SINK):
+        return Counter(channel, keeps="sink")
+    return Counter(channel, web.Gateway(url.get_secret_value(), connections=settings.smtp_connections))
 
 
 def _greeting() -> str:

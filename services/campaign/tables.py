@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     Column,
+    Double,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -36,8 +39,28 @@ campaigns = Table(
     Column("created_at", TIME, nullable=False),
     Column("updated_at", TIME, nullable=False),
     Column("started_at", TIME),
-    CheckConstraint("state IN ('draft', 'running', 'paused', 'archived')", name="state"),
+    Column("submitted_at", TIME),
+    Column("submitted_by", Text),
+    Column("approved_at", TIME),
+    Column("approved_by", Text),
+    Column("note", Text),
+    Column("finished_at", TIME),
+    # Of a manual campaign: when to begin to plan, how far that is, and when everybody had his row.
+    Column("plan_at", TIME),
+    Column("plan_after", BigInteger),
+    Column("planned_at", TIME),
+    Column("planned", Integer),
+    Column("unknown", Integer),
+    # Messages are claimed no faster than `rate` per second: the next one after this instant.
+    Column("rate", Double),
+    Column("paced_until", TIME),
+    Column("conversion_event", Text),
+    CheckConstraint(
+        "state IN ('draft', 'submitted', 'approved', 'running', 'paused', 'finished', 'cancelled', 'archived')",
+        name="state",
+    ),
     Index("campaigns_listening", "trigger_kind", "trigger_name", postgresql_where="state = 'running'"),
+    Index("campaigns_converting", "conversion_event", postgresql_where="conversion_event IS NOT NULL"),
     comment="What is sent when; the operator's own key names it",
 )
 
@@ -49,12 +72,30 @@ contents = Table(
     Column("trigger_kind", Text, nullable=False),
     Column("trigger_name", Text, nullable=False),
     Column("channel", Text, nullable=False),
-    Column("subject", Text, nullable=False),
+    Column("subject", Text),
     Column("body", Text, nullable=False),
     Column("html", Text),
     Column("missing", Text, nullable=False),
     Column("created_at", TIME, nullable=False),
+    Column("link", Text),
+    Column("variants", JSONB, nullable=False),
+    Column("manners", JSONB, nullable=False),
+    Column("listed", Integer),
     comment="Every version a campaign had: a planned message keeps the one it was planned with",
+)
+
+listed = Table(
+    "listed",
+    metadata,
+    Column("campaign_id", BigInteger, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("profile_id", BigInteger),
+    Column("origin", Text),
+    ForeignKeyConstraint(["campaign_id", "version"], ["contents.campaign_id", "contents.version"]),
+    Index("listed_viewers", "profile_id", postgresql_where="profile_id IS NOT NULL"),
+    Index("listed_origins", "origin", postgresql_where="origin IS NOT NULL"),
+    comment="Viewers a manual campaign names one by one, by profile id or by one of their ids",
 )
 
 triggers = Table(
@@ -102,11 +143,19 @@ messages = Table(
     Column("finished_at", TIME),
     Column("planned_for", BigInteger, nullable=False),
     Column("origin", Text),
+    Column("variant", Text),
+    Column("bounced_at", TIME),
+    Column("opened_at", TIME),
+    Column("machine_opened_at", TIME),
+    Column("clicked_at", TIME),
+    Column("converted_at", TIME),
+    Column("value", Double),
+    Column("unsubscribed_at", TIME),
     ForeignKeyConstraint(["campaign_id", "version"], ["contents.campaign_id", "contents.version"]),
     # This key is the promise "once": the same fact, delivered again, finds its row.
     UniqueConstraint("campaign_id", "step", "profile_id", "occasion", name="messages_once"),
     CheckConstraint(
-        "state IN ('planned', 'claimed', 'calling', 'accepted', 'failed', 'skipped', 'unknown')", name="state"
+        "state IN ('planned', 'claimed', 'calling', 'accepted', 'failed', 'skipped', 'unknown', 'held')", name="state"
     ),
     Index("messages_due", "campaign_id", "due_at", "id", postgresql_where="state = 'planned'"),
     Index("messages_leased", "lease_until", postgresql_where="state IN ('claimed', 'calling')"),
@@ -134,4 +183,86 @@ redirects = Table(
     Column("into_id", BigInteger, index=True),
     Column("move", BigInteger, nullable=False),
     comment="Profiles that became part of another one; into_id is null once a split brought them back",
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("campaign_id", BigInteger, ForeignKey("campaigns.id"), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("url", Text, nullable=False),
+    UniqueConstraint("campaign_id", "digest"),
+    comment="Where tracked links lead: a link carries a number, so nobody can make it lead elsewhere",
+)
+
+clicks = Table(
+    "clicks",
+    metadata,
+    Column("link_id", BigInteger, ForeignKey("links.id"), primary_key=True, autoincrement=False),
+    Column("message_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("clicks", Integer, nullable=False),
+    Column("first_at", TIME, nullable=False),
+    comment="Who followed which link, and how often",
+)
+
+conversions = Table(
+    "conversions",
+    metadata,
+    Column("campaign_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("event_id", Text, primary_key=True),
+    Column("message_id", BigInteger, nullable=False, index=True),
+    Column("at", TIME, nullable=False),
+    Column("value", Double),
+    comment="Events that a campaign was for, each counted once for the last message before it",
+)
+
+pressure = Table(
+    "pressure",
+    metadata,
+    Column("profile_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("times", ARRAY(TIME), nullable=False),
+    comment="When a viewer was sent marketing lately: the row is locked by who reserves the next one",
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("at", TIME, nullable=False),
+    comment="Addresses that were refused for good, as keyed hashes: nothing is sent there again",
+)
+
+parcels = Table(
+    "parcels",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("channel", Text, nullable=False),
+    Column("message_id", BigInteger),
+    Column("profile_id", BigInteger, index=True),
+    Column("address", Text, nullable=False),
+    Column("subject", Text),
+    Column("body", Text, nullable=False),
+    Column("html", Text),
+    Column("link", Text),
+    Column("at", TIME, nullable=False),
+    Index("parcels_listed", "channel", "id"),
+    comment="What would have been sent on channels without a provider",
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("message_id", BigInteger, ForeignKey("messages.id"), primary_key=True, autoincrement=False),
+    Column("profile_id", BigInteger, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("link", Text),
+    Column("at", TIME, nullable=False),
+    Column("read_at", TIME),
+    Index("inbox_of_viewer", "profile_id", "message_id"),
+    comment="In-app messages; they stay until their viewer is forgotten",
 )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from services.campaign.actions import messages
+from services.campaign.actions import campaigns, messages, parcels
 from shared.clock import Every
 
-TIMERS = (Every(1.0, messages.expire, name="leases"),)
+TIMERS = (
+    Every(1.0, messages.expire, name="leases"),
+    Every(1.0, campaigns.finish, name="finish"),
+    Every(3600.0, parcels.forget, name="forget"),
+)

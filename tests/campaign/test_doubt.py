@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.actions import messages as actions
 from services.campaign.app import SERVICE
@@ -24,6 +25,11 @@ from tests.harness.houses import Opening, Running
 
 Campaign = Callable[..., Awaitable[Running]]
 Database = Callable[[str], Awaitable[str]]
+
+
+async def take(session: AsyncSession, lease: timedelta) -> actions.Claim:
+    """What a sender claims."""
+    return await actions.claim(session, limit=500, channels=["email"], lease=lease)
 
 
 async def test_a_sender_that_dies_while_sending_leaves_an_unknown_that_is_not_sent_again(
@@ -75,7 +81,7 @@ async def test_a_sender_that_dies_before_sending_loses_nothing(
         await running.tell(entered(1))
         await eventually(lambda: messages(running))
         async with running.db.transaction() as session:
-            claim = await actions.claim(session, lease=timedelta(seconds=0.3))
+            claim = await take(session, timedelta(seconds=0.3))
         assert len(claim.rows) == 1
         assert await states(running) == {"claimed": 1}
     async with open_house(SERVICE, smtp_url=mail.url, database_url=url) as running:
@@ -204,20 +210,20 @@ async def test_claims_do_not_overlap_and_a_pause_takes_them_away(campaign: Campa
     await eventually(lambda: messages(running))
     lease = timedelta(minutes=1)
     async with running.db.transaction() as first:
-        mine = await actions.claim(first, lease=lease)
+        mine = await take(first, lease)
         async with running.db.transaction() as second:
-            assert (await actions.claim(second, lease=lease)).rows == []
+            assert (await take(second, lease)).rows == []
     ids = [row.id for row in mine.rows]
     assert len(ids) == 10
     async with running.db.transaction() as session:
-        assert await actions.call(session, mine.token, ids[:5], [], lease=lease) == set(ids[:5])
+        assert (await actions.call(session, mine.token, dict.fromkeys(ids[:5]), [], lease=lease)).ids == set(ids[:5])
     await running.client.post("/v1/campaigns/welcome/pause")
     async with running.db.transaction() as session:
-        assert await actions.call(session, mine.token, ids[5:], [], lease=lease) == set()
+        assert (await actions.call(session, mine.token, dict.fromkeys(ids[5:]), [], lease=lease)).ids == set()
         await actions.release(session, mine.token, ids[5:])
     assert await states(running) == {"calling": 5, "planned": 5}
     async with running.db.transaction() as session:
-        assert (await actions.claim(session, lease=lease)).rows == []
+        assert (await take(session, lease)).rows == []
 
 
 async def test_a_record_without_the_claim_changes_nothing(campaign: Campaign) -> None:
@@ -226,13 +232,14 @@ async def test_a_record_without_the_claim_changes_nothing(campaign: Campaign) ->
     await running.tell(entered(1))
     [message] = await eventually(lambda: messages(running))
     async with running.db.transaction() as session:
-        lost = await actions.claim(session, lease=timedelta(seconds=-1))
+        lost = await take(session, timedelta(seconds=-1))
     async with running.db.transaction() as session:
         await actions.expire(session)
-        taken = await actions.claim(session, lease=timedelta(minutes=1))
+        taken = await take(session, timedelta(minutes=1))
     assert [row.id for row in taken.rows] == [message["id"]]
     async with running.db.transaction() as session:
-        assert await actions.call(session, lost.token, [message["id"]], [], lease=timedelta(minutes=1)) == set()
+        called = await actions.call(session, lost.token, {message["id"]: 1}, [], lease=timedelta(minutes=1))
+        assert called.ids == set()
         await actions.settle(session, lost.token, [Result(message["id"], "accepted")])
     assert await states(running) == {"claimed": 1}
 

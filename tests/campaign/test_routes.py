@@ -43,7 +43,7 @@ async def test_a_campaign_from_draft_to_archive(campaign: Campaign) -> None:
         assert (answer.status_code, answer.json()["state"]) == (200, state)
     full = (await client.get(PATH)).json()
     assert full["messages"] == dict.fromkeys(
-        ("planned", "claimed", "calling", "accepted", "failed", "skipped", "unknown"), 0
+        ("planned", "claimed", "calling", "accepted", "failed", "skipped", "unknown", "held"), 0
     )
     assert (full["reasons"], full["delivery"]) == ({}, {"ready": True, "reason": None})
     assert (await client.delete(PATH)).status_code == 204
@@ -65,6 +65,16 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"trigger": {"event": "x", "bus": "y"}}, "trigger", "exactly one of"),
     ({"trigger": {"event": None}}, "trigger", "exactly one of"),
     ({"trigger": {"segment": "likers"}}, "trigger", "unknown field; did you mean 'segment_"),
+    ({"trigger": {"manual": {}}}, "trigger.manual", "exactly one of segment, list"),
+    ({"trigger": {"manual": {"list": ["u1"]}}}, "trigger.manual.list[0]", "neither a profile id nor"),
+    ({"time": {"at": "2026-01-01T00:00:00Z"}}, "", "time is for manual campaigns"),
+    ({"rate": 0}, "rate", "greater than or equal"),
+    ({"holdout": 0.9}, "holdout", "less than or equal"),
+    ({"transactional": True, "holdout": 0.1}, "", "neither hold-out nor"),
+    ({"conversion": {"event": "X", "within": "91d"}}, "conversion", "at most 90d"),
+    ({"conversion": {"event": "X", "where": [{"property": "p"}]}}, "conversion.where[0]", "exactly one of eq"),
+    ({"channel": "sms"}, "", "an SMS has none"),
+    ({"quiet_hours": {"from": "25:00", "to": "08:00"}}, "quiet_hours", "pattern"),
     ({"trigger": {"segment_entered": "a b"}}, "trigger.segment_entered", "pattern"),
     ({"trigger": {"bus": "x.>"}}, "trigger.bus", "pattern"),
     ({"trigger": "likers"}, "trigger", "dict"),
@@ -173,9 +183,12 @@ async def test_a_repeated_put_with_an_idempotency_key_is_answered_from_memory(ca
 def test_every_route_declares_who_may_call_it() -> None:
     declared = permissions(create(_settings()).routes)
     ours = {route: name for route, name in declared.items() if "/v1/campaigns" in route}
-    assert len(ours) == 9
+    assert len(ours) == 22
     assert {name for route, name in ours.items() if route.startswith("GET")} == {"campaign:read"}
-    assert {name for route, name in ours.items() if not route.startswith("GET")} == {"campaign:write"}
+    assert {name for route, name in ours.items() if route.endswith(("/approve", "/reject"))} == {"campaign:approve"}
+    looks = ("/approve", "/reject", "/estimate", "/preview")
+    rest = {name for route, name in ours.items() if not route.startswith("GET") and not route.endswith(looks)}
+    assert rest == {"campaign:write"}
 
 
 def _settings(**options: Any) -> CampaignSettings:

@@ -9,18 +9,19 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.campaign.outside import smtp
-from services.campaign.outside.smtp import BadServer, Fate, Letter, PostOffice, server
+from services.campaign.outside.parcels import Fate, Parcel
+from services.campaign.outside.smtp import BadServer, PostOffice, server
 from tests.campaign.mail import MailServer, serving
 from tests.harness.eventually import eventually
 
 
-def to(address: str) -> Letter:
-    return Letter("marquee@localhost", address, b"Subject: x\r\n\r\n.\r\nbody\r\n")
+def to(address: str) -> Parcel:
+    return Parcel("k", "email", address, "x", "body", raw=b"Subject: x\r\n\r\n.\r\nbody\r\n")
 
 
 @pytest.fixture
 async def post(mail: MailServer) -> AsyncIterator[PostOffice]:
-    office = PostOffice(server(mail.url), connections=3, name="test")
+    office = PostOffice(server(mail.url), connections=3, name="test", sender="marquee@localhost")
     yield office
     await office.close()
 
@@ -61,7 +62,7 @@ async def test_a_slow_answer_after_the_data_is_unknown(
 
 async def test_a_connection_the_server_closed_meanwhile_is_replaced() -> None:
     async with serving() as mail:
-        office = PostOffice(server(mail.url), connections=1, name="test")
+        office = PostOffice(server(mail.url), connections=1, name="test", sender="marquee@localhost")
         assert (await office.deliver(to("a@x.example"))).fate is Fate.ACCEPTED
         mail.hang_up()
         assert (await office.deliver(to("b@x.example"))).fate is Fate.ACCEPTED
@@ -72,7 +73,9 @@ async def test_a_connection_the_server_closed_meanwhile_is_replaced() -> None:
 async def test_nobody_there_is_unreachable() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        office = PostOffice(server(f"smtp://127.0.0.1:{taken.getsockname()[1]}"), connections=1, name="test")
+        office = PostOffice(
+            server(f"smtp://127.0.0.1:{taken.getsockname()[1]}"), connections=1, name="test", sender="marquee@localhost"
+        )
         outcome = await office.deliver(to("a@x.example"))
     assert outcome.fate is Fate.UNREACHABLE
     assert "Connect" in outcome.said or "connect" in outcome.said
@@ -86,7 +89,7 @@ async def test_a_server_that_only_hangs_up_is_not_accepted() -> None:
 
     listening = await asyncio.start_server(hang_up, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
-    office = PostOffice(server(f"smtp://127.0.0.1:{port}"), connections=1, name="test")
+    office = PostOffice(server(f"smtp://127.0.0.1:{port}"), connections=1, name="test", sender="marquee@localhost")
     assert (await office.deliver(to("a@x.example"))).fate in (Fate.UNREACHABLE, Fate.LATER)
     listening.close()
 

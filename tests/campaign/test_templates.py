@@ -45,7 +45,7 @@ def test_a_missing_value_is_blank_unless_it_was_asked_to_matter() -> None:
         ("a\n\nb {{ x | ", "line 3"),
         ("{% endif %}", "line 1: unexpected tag 'endif'"),
         ("x\n{{ proifle.traits.name }}", "line 2: 'proifle' is not known here, did you mean 'profile'"),
-        ("{{ trigger.data.x }}", "known are profile, campaign, event"),
+        ("{{ trigger.data.x }}", "known are profile, campaign, unsubscribe_url, event"),
         ("\n{{ profile.id | shout }}", "line 2: there is no filter 'shout'"),
         ("{% include 'secrets' %}", "unexpected tag 'include'"),
         ("{% render 'secrets' %}", "unexpected tag 'render'"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.store import erasure
-from services.campaign.tables import homes, metadata, redirects
+from services.campaign.tables import homes, listed, metadata, redirects
 from shared.erasure import ORIGIN, PROFILE, Keeps, words
 
 
@@ -20,7 +20,7 @@ async def _anonymous(session: AsyncSession, ids: Sequence[int], origins: Sequenc
 
 KEEPS = Keeps(
     tables=metadata,
-    also={PROFILE: (redirects.c.into_id,), ORIGIN: (homes.c.origin,)},
+    also={PROFILE: (redirects.c.into_id,), ORIGIN: (homes.c.origin, listed.c.origin)},
     spared=frozenset({"messages"}),
     before=_anonymous,
 )

@@ -9,10 +9,11 @@ from typing import TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.actions.campaigns import found
-from services.campaign.schemas import MessageDays
-from services.campaign.store import Record
+from services.campaign.schemas.messages import MessageDays
+from services.campaign.store import Record, moves
 from services.campaign.store import campaigns as campaigns_
 from services.campaign.store import messages as messages_
+from services.campaign.store import parcels as parcels_
 from services.campaign.store import triggers as triggers_
 from shared import clock, pages
 from shared import days as calendar
@@ -24,10 +25,10 @@ Rows = Sequence[Record]
 Kind = TypeVar("Kind", str, int)
 
 
-async def campaigns(session: AsyncSession, page: PageAsked) -> tuple[Rows, str | None]:
+async def campaigns(session: AsyncSession, page: PageAsked, state: str | None) -> tuple[Rows, str | None]:
     """Campaigns by key, and the next page's cursor."""
     after = _position(page, "key", str) or ""
-    return _cut(await campaigns_.page(session, after=after, limit=page.limit + 1), page, "key")
+    return _cut(await campaigns_.page(session, after=after, state=state, limit=page.limit + 1), page, "key")
 
 
 async def days(session: AsyncSession, number: int, zone: str) -> MessageDays:
@@ -43,11 +44,13 @@ async def days(session: AsyncSession, number: int, zone: str) -> MessageDays:
     )
 
 
-async def messages(session: AsyncSession, key: str, page: PageAsked, *, state: str | None) -> tuple[Rows, str | None]:
+async def messages(
+    session: AsyncSession, key: str, page: PageAsked, *, state: str | None, reason: str | None
+) -> tuple[Rows, str | None]:
     """Messages of a campaign, newest first, and the next page's cursor."""
     campaign = await found(session, key)
     before = _position(page, "id", int)
-    rows = await messages_.page(session, campaign.id, before=before, state=state, limit=page.limit + 1)
+    rows = await messages_.page(session, campaign.id, before=before, state=state, reason=reason, limit=page.limit + 1)
     return _cut(rows, page, "id")
 
 
@@ -58,7 +61,7 @@ async def of_viewer(session: AsyncSession, asked: MessagesAsked) -> MessagesAnsw
         messages=[
             MessageNoted(
                 message_id=row.id,
-                campaign=row.key,
+                campaign=row.campaign,
                 name=row.name,
                 channel=row.channel,
                 occasion=row.occasion,
@@ -70,6 +73,27 @@ async def of_viewer(session: AsyncSession, asked: MessagesAsked) -> MessagesAnsw
             for row in rows
         ]
     )
+
+
+async def viewers_messages(session: AsyncSession, profile_id: int, page: PageAsked) -> tuple[Rows, str | None]:
+    """Messages of a viewer over all campaigns, newest first; of one who became part of another, that one's."""
+    viewer = (await moves.present(session, [profile_id])).get(profile_id, profile_id)
+    before = _position(page, "id", int)
+    return _cut(await messages_.of_viewer(session, viewer, page.limit + 1, before=before), page, "id")
+
+
+async def inbox(session: AsyncSession, profile_id: int, page: PageAsked, *, unread: bool) -> tuple[Rows, str | None]:
+    """In-app messages of a viewer, newest first."""
+    viewer = (await moves.present(session, [profile_id])).get(profile_id, profile_id)
+    before = _position(page, "message_id", int)
+    rows = await parcels_.of_viewer(session, viewer, before=before, unread=unread, limit=page.limit + 1)
+    return _cut(rows, page, "message_id")
+
+
+async def parcels(session: AsyncSession, page: PageAsked, channel: str | None) -> tuple[Rows, str | None]:
+    """What would have been sent, newest first."""
+    before = _position(page, "id", int)
+    return _cut(await parcels_.page(session, channel=channel, before=before, limit=page.limit + 1), page, "id")
 
 
 async def triggers(session: AsyncSession, key: str, page: PageAsked) -> tuple[Rows, str | None]:

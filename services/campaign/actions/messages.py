@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter as Counts
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from prometheus_client import Counter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign import bell
-from services.campaign.rules import occasions, sending
-from services.campaign.store import Record, campaigns, messages, moves
-from services.campaign.store.messages import Recipient, Result
+from services.campaign.actions import inbox, proof
+from services.campaign.rules import occasions, pacing, sending
+from services.campaign.settings import CampaignSettings
+from services.campaign.store import Record, campaigns, manners, messages, moves
+from services.campaign.store.messages import Recipient, Result, Wanted
 from shared import clock, outbox, telemetry
 from shared.contracts import EventRecorded, MessageFailed, MessagePlanned, MessageSent, SegmentChanged
+from shared.database import settings_of
 
 log = telemetry.logger(__name__)
 MESSAGES = Counter("marquee_messages", "Messages by the state they came into", ["state"])
-CLAIM = 500
-"""Messages of one claim: as many addresses as profile answers at once."""
+WEEK = timedelta(days=7)
+"""What the cap counts over."""
+
+
+@dataclass(frozen=True)
+class Called:
+    """Messages that may be sent now, those whose viewers had enough, and the moment that is written in their rows."""
+
+    ids: set[int]
+    capped: set[int]
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -57,17 +70,24 @@ async def on_event(session: AsyncSession, facts: list[EventRecorded]) -> None:
             for fact in by_name[campaign.trigger_name]
         ]
         await plan(session, campaign, recipients)
+    await proof.count(session, facts)
+    await inbox.on_event(session, facts)
 
 
 async def plan(
-    session: AsyncSession, campaign: Record, recipients: Sequence[Recipient], *, trigger: int | None = None
-) -> None:
-    """Give each recipient his row, unless his occasion has one; tell of the new ones.
+    session: AsyncSession,
+    campaign: Record,
+    recipients: Sequence[Recipient],
+    *,
+    trigger: int | None = None,
+    due_at: datetime | None = None,
+) -> int:
+    """Give each recipient his row, unless his occasion has one; tell of the new ones, and how many there are.
 
     Who has become part of another viewer gets it as that one: a late fact of the old id lands right.
     """
     if not recipients:
-        return
+        return 0
     now = clock.now()
     if moved := await moves.present(session, {one.profile_id for one in recipients}):
         recipients = [
@@ -83,6 +103,7 @@ async def plan(
         recipients=recipients,
         trigger=trigger,
         at=now,
+        due_at=due_at,
     )
     for row in new:
         outbox.tell(
@@ -100,13 +121,22 @@ async def plan(
     if new:
         MESSAGES.labels("planned").inc(len(new))
         bell.ring(session)
+    return len(new)
 
 
-async def claim(session: AsyncSession, *, lease: timedelta) -> Claim:
-    """Take due messages of running campaigns; their sending has not begun."""
+async def claim(session: AsyncSession, *, limit: int, channels: Sequence[str], lease: timedelta) -> Claim:
+    """Take due messages of running campaigns on these channels; their sending has not begun."""
     now = clock.now()
     token = uuid.uuid4()
-    rows = await messages.claim(session, token, limit=CLAIM, now=now, lease_until=now + lease)
+    paced = await campaigns.paced(session, now)
+    quotas = {row.id: min(limit, pacing.quota(row.rate, row.paced_until, now)) for row in paced}
+    wanted = Wanted(limit, channels, {id: most for id, most in quotas.items() if most})
+    rows = await messages.claim(session, token, wanted, now=now, lease_until=now + lease)
+    taken = Counts(row.campaign_id for row in rows)
+    for row in paced:
+        if taken[row.id]:
+            until = pacing.after(row.rate, row.paced_until, now, taken[row.id])
+            await campaigns.change(session, row.id, paced_until=until)
     if not rows:
         return Claim(token, rows, {}, {})
     contents = await campaigns.versions(session, {(row.campaign_id, row.version) for row in rows})
@@ -115,18 +145,50 @@ async def claim(session: AsyncSession, *, lease: timedelta) -> Claim:
 
 
 async def call(
-    session: AsyncSession, token: uuid.UUID, ids: Collection[int], hopeless: Sequence[Result], *, lease: timedelta
-) -> set[int]:
-    """Settle what cannot be sent and mark the rest as being sent; only the answered ones may be, after the commit."""
+    session: AsyncSession,
+    token: uuid.UUID,
+    ready: Mapping[int, int | None],
+    hopeless: Sequence[Result],
+    *,
+    lease: timedelta,
+) -> Called:
+    """Settle what cannot be sent and mark the rest as being sent; only the answered ones may be, after the commit.
+
+    `ready` has for each message the viewer whose cap it counts for, None where no cap does. A place within the cap is
+    taken in the same transaction, so that two campaigns cannot both take the last one.
+    """
     now = clock.now()
     if hopeless:
         tell(session, await messages.settle(session, token, hopeless, called=False, now=now))
-    return await messages.call(session, token, ids, now=now, lease_until=now + lease) if ids else set()
+    if not ready:
+        return Called(set(), set(), now)
+    mine = await messages.call(session, token, list(ready), now=now, lease_until=now + lease)
+    most = _settings(session).marketing_cap
+    left = {id: viewer for id in sorted(mine) if (viewer := ready[id]) is not None} if most else {}
+    capped: set[int] = set()
+    while left:
+        # One place per viewer and statement: he may have several messages here.
+        once = {viewer: id for id, viewer in reversed(left.items())}
+        admitted = await manners.reserve(session, once, now=now, since=now - WEEK, most=most)
+        capped |= {id for viewer, id in once.items() if viewer not in admitted}
+        left = {id: viewer for id, viewer in left.items() if once[viewer] != id}
+    if capped:
+        results = [Result(id, "skipped", "capped", sending.CAPPED, uncounted=True) for id in sorted(capped)]
+        tell(session, await messages.settle(session, token, results, called=True, now=now))
+    return Called(mine - capped, capped, now)
 
 
-async def settle(session: AsyncSession, token: uuid.UUID, results: Sequence[Result]) -> None:
-    """Write down what the server did."""
+async def settle(
+    session: AsyncSession,
+    token: uuid.UUID,
+    results: Sequence[Result],
+    unsent: Iterable[int] = (),
+    at: datetime | None = None,
+) -> None:
+    """Write down what the provider did. `unsent` are viewers whose places within the cap, taken at `at`, are free."""
     tell(session, await messages.settle(session, token, results, called=True, now=clock.now()))
+    if at is not None and (freed := sorted(unsent)):
+        await manners.give_back(session, freed, at)
 
 
 async def release(
@@ -152,12 +214,20 @@ async def expire(session: AsyncSession) -> None:
     tell(session, doubtful)
 
 
+def _settings(session: AsyncSession) -> CampaignSettings:
+    settings = settings_of(session)
+    assert isinstance(settings, CampaignSettings)
+    return settings
+
+
 def tell(session: AsyncSession, rows: Sequence[Record]) -> None:
     """Tell of messages that came to an end; a retry is nobody's news."""
     now = clock.now()
     for row in rows:
         MESSAGES.labels(row.state).inc()
         if row.state == "planned":
+            continue
+        if row.state == "held":
             continue
         kind = MessageSent if row.state == "accepted" else MessageFailed
         outbox.tell(

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.actions import messages
 from services.campaign.rules import moves as rules
-from services.campaign.store import moves
+from services.campaign.store import manners, moves
 from shared import clock
 from shared.contracts import ProfileMerged, ProfileSplit
 
@@ -21,6 +21,8 @@ Moved = ProfileMerged | ProfileSplit
 
 async def merge(session: AsyncSession, facts: list[ProfileMerged]) -> None:
     """Profiles became part of others."""
+    for fact in sorted(facts, key=_order):
+        await manners.merge(session, fact.from_id, fact.into_id)
     await _follow(session, facts, {fact.from_id: (fact.into_id, fact.move) for fact in sorted(facts, key=_order)})
 
 

@@ -7,10 +7,11 @@ import contextlib
 import ipaddress
 import time
 from dataclasses import dataclass
-from enum import StrEnum
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
+
+from services.campaign.outside.parcels import Fate, Outcome, Parcel
 
 CONNECT_SECONDS = 10.0
 COMMAND_SECONDS = 20.0
@@ -18,33 +19,6 @@ DATA_SECONDS = 60.0
 """Servers may look into a letter before they answer."""
 IDLE_SECONDS = 20.0
 """A connection that rested longer is opened anew: servers hang up on idle ones without a word."""
-
-
-class Fate(StrEnum):
-    """What became of a letter. Only `UNKNOWN` is unsure: it may have arrived; all but `ACCEPTED` surely did not."""
-
-    ACCEPTED = "accepted"
-    REFUSED = "refused"
-    LATER = "later"
-    UNREACHABLE = "unreachable"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class Letter:
-    """An e-mail ready for the wire; both addresses are ASCII."""
-
-    sender: str
-    recipient: str
-    content: bytes
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The fate of one letter with the server's own words."""
-
-    fate: Fate
-    said: str
 
 
 @dataclass(frozen=True)
@@ -92,14 +66,15 @@ def server(url: str) -> Server:
 class PostOffice:
     """Connections to one SMTP server, at most `connections` at a time, reused from letter to letter."""
 
-    def __init__(self, server: Server, *, connections: int, name: str) -> None:
-        """`name` is how this side greets (EHLO)."""
+    def __init__(self, server: Server, *, connections: int, name: str, sender: str) -> None:
+        """`name` is how this side greets (EHLO); `sender` stands on every envelope. Both are ASCII."""
         self._server = server
+        self._sender = sender
         self._name = name
         self._doors = asyncio.Semaphore(connections)
         self._idle: list[tuple[aiosmtplib.SMTP, float]] = []
 
-    async def deliver(self, letter: Letter) -> Outcome:
+    async def deliver(self, letter: Parcel) -> Outcome:
         """Hand one letter over. Never raises for what a server or the network does."""
         async with self._doors:
             outcome = await self._attempt(letter, self._rested())
@@ -123,7 +98,7 @@ class PostOffice:
             client.close()
         return None
 
-    async def _attempt(self, letter: Letter, client: aiosmtplib.SMTP | None) -> Outcome | None:
+    async def _attempt(self, letter: Parcel, client: aiosmtplib.SMTP | None) -> Outcome | None:
         """One try over a kept connection or a new one. None: the connection was gone before anything was sent."""
         if client is None:
             client = self._connection()
@@ -133,7 +108,7 @@ class PostOffice:
                 client.close()
                 return Outcome(Fate.UNREACHABLE, _words(error))
         try:
-            outcome = await _transaction(client, letter)
+            outcome = await _transaction(client, self._sender, letter)
         except BaseException:
             client.close()  # a cancel leaves the dialogue in the middle
             raise
@@ -155,11 +130,11 @@ class PostOffice:
         )
 
 
-async def _transaction(client: aiosmtplib.SMTP, letter: Letter) -> Outcome | None:
+async def _transaction(client: aiosmtplib.SMTP, sender: str, letter: Parcel) -> Outcome | None:
     """MAIL, RCPT, DATA one by one, because what a failure means depends on how far it came."""
     try:
-        await client.mail(letter.sender, timeout=COMMAND_SECONDS)
-        await client.rcpt(letter.recipient, timeout=COMMAND_SECONDS)
+        await client.mail(sender, timeout=COMMAND_SECONDS)
+        await client.rcpt(letter.address, timeout=COMMAND_SECONDS)
     except aiosmtplib.SMTPResponseException as error:
         await _reset(client)
         return _answered(error)
@@ -170,7 +145,7 @@ async def _transaction(client: aiosmtplib.SMTP, letter: Letter) -> Outcome | Non
         client.close()
         return None
     try:
-        response = await client.data(letter.content, timeout=DATA_SECONDS)
+        response = await client.data(letter.raw, timeout=DATA_SECONDS)
     except aiosmtplib.SMTPDataError as error:
         # The server took the end of the data (or DATA itself) and answered no. Any 2xx is a yes.
         if 200 <= error.code < 300:

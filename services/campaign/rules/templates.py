@@ -18,11 +18,14 @@ from services.campaign.rules.letters import Text
 
 Missing = Literal["blank", "skip"]
 
+_ALWAYS = ("profile", "campaign", "unsubscribe_url")
+
 ROOTS: dict[str, tuple[str, ...]] = {
-    "segment_entered": ("profile", "campaign", "segment"),
-    "segment_left": ("profile", "campaign", "segment"),
-    "event": ("profile", "campaign", "event"),
-    "bus": ("profile", "campaign", "trigger"),
+    "segment_entered": (*_ALWAYS, "segment"),
+    "segment_left": (*_ALWAYS, "segment"),
+    "event": (*_ALWAYS, "event"),
+    "bus": (*_ALWAYS, "trigger"),
+    "manual": _ALWAYS,
 }
 """What a template may name, by the kind of its campaign's trigger. Liquid itself adds `now` and `today`."""
 
@@ -155,23 +158,25 @@ def compiled(source: str, *, html: bool, missing: Missing) -> BoundTemplate:
 class Templates:
     """The templates of one version of a campaign."""
 
-    subject: str
+    subject: str | None
     body: str
     html: str | None
     missing: Missing
+    link: str | None = None
 
 
 def message(sources: Templates, values: Mapping[str, object]) -> Text:
     """The message for one viewer. Raises `Fault`, which names the field."""
     fields: dict[str, str] = {}
-    for field, source in (("subject", sources.subject), ("body", sources.body), ("html", sources.html)):
+    said = (("subject", sources.subject), ("body", sources.body), ("html", sources.html), ("link", sources.link))
+    for field, source in said:
         if source is None:
             continue
         try:
             fields[field] = rendered(compiled(source, html=field == "html", missing=sources.missing), values)
         except Fault as fault:
             raise Fault(f"{field}: {fault}", missing=fault.missing) from fault
-    return Text(fields["subject"], fields["body"], fields.get("html"))
+    return Text(fields.get("subject"), fields["body"], fields.get("html"), fields.get("link"))
 
 
 def checked(source: str, *, html: bool, kind: str) -> None:

@@ -6,30 +6,17 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select, tuple_, update
+from sqlalchemy import ARRAY, Select, Text, bindparam, exists, func, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.store import Record
-from services.campaign.tables import campaigns, contents, messages
+from services.campaign.tables import campaigns, contents, listed, messages
 
-_FULL = (
-    campaigns.c.id,
-    campaigns.c.key,
-    campaigns.c.name,
-    campaigns.c.state,
-    campaigns.c.version,
-    campaigns.c.trigger_kind,
-    campaigns.c.trigger_name,
-    campaigns.c.created_at,
-    campaigns.c.updated_at,
-    campaigns.c.started_at,
-    contents.c.channel,
-    contents.c.subject,
-    contents.c.body,
-    contents.c.html,
-    contents.c.missing,
-)
+CONTENT = ("channel", "subject", "body", "html", "link", "missing", "variants", "manners", "listed")
+"""Columns of a version beside its trigger."""
+
+_FULL = (*campaigns.c, *(contents.c[name] for name in CONTENT))
 
 
 def _with_content() -> Select[*tuple[Any, ...]]:
@@ -48,24 +35,16 @@ async def locked(session: AsyncSession, key: str) -> Record | None:
     return (await session.execute(found)).first()
 
 
-async def page(session: AsyncSession, *, after: str, limit: int) -> Sequence[Record]:
-    """Campaigns by key, the archived ones left out."""
-    query = _with_content().where(campaigns.c.key > after, campaigns.c.state != "archived")
+async def page(session: AsyncSession, *, after: str, state: str | None, limit: int) -> Sequence[Record]:
+    """Campaigns by key, in this state, or all but the archived."""
+    query = _with_content().where(campaigns.c.key > after)
+    query = query.where(campaigns.c.state == state if state else campaigns.c.state != "archived")
     return (await session.execute(query.order_by(campaigns.c.key).limit(limit))).all()
 
 
-async def create(session: AsyncSession, *, key: str, name: str, kind: str, trigger: str, at: datetime) -> int | None:
+async def create(session: AsyncSession, *, key: str, at: datetime, **values: Any) -> int | None:
     """The id of a new draft; None when the key is already there."""
-    statement = upsert(campaigns).values(
-        key=key,
-        name=name,
-        state="draft",
-        version=1,
-        trigger_kind=kind,
-        trigger_name=trigger,
-        created_at=at,
-        updated_at=at,
-    )
+    statement = upsert(campaigns).values(key=key, state="draft", version=1, created_at=at, updated_at=at, **values)
     statement = statement.on_conflict_do_nothing(index_elements=["key"])
     found: int | None = await session.scalar(statement.returning(campaigns.c.id))
     return found
@@ -79,6 +58,26 @@ async def change(session: AsyncSession, campaign_id: int, **values: Any) -> None
 async def add_content(session: AsyncSession, campaign_id: int, version: int, **values: Any) -> None:
     """Keep one version."""
     await session.execute(insert(contents).values(campaign_id=campaign_id, version=version, **values))
+
+
+async def add_listed(
+    session: AsyncSession, campaign_id: int, version: int, viewers: Sequence[tuple[int | None, str | None]]
+) -> None:
+    """Keep the viewers a version names: (profile id, None) or (None, origin)."""
+    rows = [
+        {"campaign_id": campaign_id, "version": version, "place": place, "profile_id": profile_id, "origin": origin}
+        for place, (profile_id, origin) in enumerate(viewers, 1)
+    ]
+    if rows:
+        await session.execute(insert(listed), rows)
+
+
+async def named(session: AsyncSession, campaign_id: int, version: int, *, after: int, limit: int) -> Sequence[Record]:
+    """The next viewers of a list as (place, profile_id, origin)."""
+    query = select(listed.c.place, listed.c.profile_id, listed.c.origin).where(
+        listed.c.campaign_id == campaign_id, listed.c.version == version, listed.c.place > after
+    )
+    return (await session.execute(query.order_by(listed.c.place).limit(limit))).all()
 
 
 async def listening(session: AsyncSession, kind: str, names: Collection[str]) -> Sequence[Record]:
@@ -96,6 +95,27 @@ async def listening(session: AsyncSession, kind: str, names: Collection[str]) ->
     return (await session.execute(query)).all()
 
 
+async def to_plan(session: AsyncSession, now: datetime) -> Record | None:
+    """A running manual campaign whose viewers have not all got their rows; one of several at random."""
+    query = _with_content().where(
+        campaigns.c.state == "running",
+        campaigns.c.trigger_kind == "manual",
+        campaigns.c.planned_at.is_(None),
+        campaigns.c.plan_at <= now,
+    )
+    return (await session.execute(query.order_by(func.random()).limit(1))).first()
+
+
+async def converting(session: AsyncSession, events: Collection[str]) -> Sequence[Record]:
+    """Campaigns that were started and are for one of these events, as (id, event, manners)."""
+    query = (
+        select(campaigns.c.id, campaigns.c.conversion_event, contents.c.manners)
+        .join(contents, (contents.c.campaign_id == campaigns.c.id) & (contents.c.version == campaigns.c.version))
+        .where(campaigns.c.conversion_event.in_(events), campaigns.c.started_at.is_not(None))
+    )
+    return (await session.execute(query)).all()
+
+
 async def versions(session: AsyncSession, wanted: Collection[tuple[int, int]]) -> dict[tuple[int, int], Record]:
     """Contents of these (campaign id, version) with the campaign's key and name."""
     query = (
@@ -106,6 +126,35 @@ async def versions(session: AsyncSession, wanted: Collection[tuple[int, int]]) -
     return {(row.campaign_id, row.version): row for row in await session.execute(query)}
 
 
+async def paced(session: AsyncSession, now: datetime) -> Sequence[Record]:
+    """Running campaigns with a rate and messages that are due, as (id, rate, paced_until), locked for this claim."""
+    due = exists().where(
+        messages.c.campaign_id == campaigns.c.id, messages.c.state == "planned", messages.c.due_at <= now
+    )
+    query = select(campaigns.c.id, campaigns.c.rate, campaigns.c.paced_until).where(
+        campaigns.c.state == "running", campaigns.c.rate.is_not(None), due
+    )
+    return (await session.execute(query.order_by(campaigns.c.id).with_for_update(skip_locked=True))).all()
+
+
+async def finish(session: AsyncSession, now: datetime) -> None:
+    """Manual campaigns that have nothing left to do are finished."""
+    left = exists().where(
+        messages.c.campaign_id == campaigns.c.id,
+        messages.c.state == func.any(bindparam("busy", ["planned", "claimed", "calling"], ARRAY(Text))),
+    )
+    await session.execute(
+        update(campaigns)
+        .where(
+            campaigns.c.state == "running",
+            campaigns.c.trigger_kind == "manual",
+            campaigns.c.planned_at.is_not(None),
+            ~left,
+        )
+        .values(state="finished", finished_at=now, updated_at=now)
+    )
+
+
 async def counts(session: AsyncSession, campaign_id: int) -> list[tuple[str, str | None, int]]:
     """Messages of a campaign as (state, reason, number)."""
     query = (
@@ -114,3 +163,9 @@ async def counts(session: AsyncSession, campaign_id: int) -> list[tuple[str, str
         .group_by(messages.c.state, messages.c.reason)
     )
     return [(state, reason, number) for state, reason, number in await session.execute(query)]
+
+
+async def lately(session: AsyncSession, campaign_id: int, since: datetime) -> int:
+    """Messages of a campaign that were handed over since then."""
+    query = select(func.count()).where(messages.c.campaign_id == campaign_id, messages.c.called_at >= since)
+    return int((await session.execute(query)).scalar_one())

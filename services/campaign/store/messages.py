@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -66,6 +66,7 @@ class Result:
     detail: str | None = None
     due_at: datetime | None = None
     uncounted: bool = False
+    variant: str | None = None
 
 
 TOLD = (
@@ -90,6 +91,7 @@ async def plan(
     recipients: Sequence[Recipient],
     trigger: int | None,
     at: datetime,
+    due_at: datetime | None = None,
 ) -> Sequence[Record]:
     """Add a message for each recipient who has none for his occasion yet; the answer is the new ones."""
     given = (
@@ -117,7 +119,7 @@ async def plan(
         "occasion": given.c.occasion,
         "state": literal("planned", Text),
         "attempts": literal(0, Integer),
-        "due_at": literal(at, TIMESTAMP(timezone=True)),
+        "due_at": literal(due_at or at, TIMESTAMP(timezone=True)),
         "event": cast(given.c.event, JSONB),
         "trigger": literal(trigger, BigInteger),
         "planned_at": literal(at, TIMESTAMP(timezone=True)),
@@ -133,24 +135,61 @@ async def plan(
     return new.all()
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a claim may take: so many, of campaigns on these channels, of those with a rate no more than `quotas`."""
+
+    limit: int
+    channels: Sequence[str]
+    quotas: Mapping[int, int]
+
+
 async def claim(
-    session: AsyncSession, token: uuid.UUID, *, limit: int, now: datetime, lease_until: datetime
+    session: AsyncSession, token: uuid.UUID, wanted: Wanted, *, now: datetime, lease_until: datetime
 ) -> Sequence[Record]:
     """Take due messages of running campaigns for this sender alone.
 
     Campaigns are asked in random order, so that a large one does not keep the others waiting; each is read through its
     own index, so that a paused one with many messages costs nothing.
     """
-    running = select(campaigns.c.id).where(campaigns.c.state == "running").order_by(func.random()).subquery("running")
+    ids = sorted(wanted.quotas)
+    quotas = (
+        func.unnest(
+            bindparam("paced", ids, ARRAY(BigInteger)),
+            bindparam("most", [wanted.quotas[one] for one in ids], ARRAY(Integer)),
+        )
+        .table_valued(column("campaign_id", BigInteger), column("most", Integer))
+        .render_derived(name="quotas")
+    )
+    present = (contents.c.campaign_id == campaigns.c.id) & (contents.c.version == campaigns.c.version)
+    running = (
+        select(campaigns.c.id, func.coalesce(quotas.c.most, wanted.limit).label("most"))
+        .join(contents, present)
+        .join(quotas, quotas.c.campaign_id == campaigns.c.id, isouter=True)
+        .where(
+            campaigns.c.state == "running",
+            contents.c.channel == func.any(bindparam("channels", list(wanted.channels), ARRAY(Text))),
+            campaigns.c.rate.is_(None) | quotas.c.most.is_not(None),
+        )
+        .order_by(func.random())
+        .subquery("running")
+    )
     one = (
         select(messages.c.id)
         .where(messages.c.campaign_id == running.c.id, messages.c.state == "planned", messages.c.due_at <= now)
         .order_by(messages.c.due_at, messages.c.id)
-        .limit(limit)
+        .limit(running.c.most)
         .with_for_update(skip_locked=True)
         .lateral("one")
     )
-    due = select(one.c.id).select_from(running).join(one, true()).limit(limit).cte("due").prefix_with("MATERIALIZED")
+    due = (
+        select(one.c.id)
+        .select_from(running)
+        .join(one, true())
+        .limit(wanted.limit)
+        .cte("due")
+        .prefix_with("MATERIALIZED")
+    )
     statement = (
         update(messages)
         .where(messages.c.id == due.c.id)
@@ -209,6 +248,7 @@ async def settle(
             bindparam("details", [result.detail for result in results], ARRAY(Text)),
             bindparam("dues", [result.due_at for result in results], ARRAY(TIMESTAMP(timezone=True))),
             bindparam("uncounted", [int(result.uncounted) for result in results], ARRAY(Integer)),
+            bindparam("variants", [result.variant for result in results], ARRAY(Text)),
         )
         .table_valued(
             column("id", BigInteger),
@@ -217,6 +257,7 @@ async def settle(
             column("detail", Text),
             column("due_at", TIMESTAMP(timezone=True)),
             column("uncounted", Integer),
+            column("variant", Text),
         )
         .render_derived(name="given")
     )
@@ -233,6 +274,7 @@ async def settle(
             detail=given.c.detail,
             due_at=func.coalesce(given.c.due_at, messages.c.due_at),
             attempts=messages.c.attempts - given.c.uncounted,
+            variant=func.coalesce(given.c.variant, messages.c.variant),
             claim=None,
             lease_until=None,
             finished_at=case((given.c.state != "planned", now)),
@@ -276,7 +318,13 @@ async def withdraw(session: AsyncSession, campaign_id: int, *, now: datetime, re
 
 
 async def page(
-    session: AsyncSession, campaign_id: int, *, before: int | None, state: str | None, limit: int
+    session: AsyncSession,
+    campaign_id: int,
+    *,
+    before: int | None,
+    limit: int,
+    state: str | None = None,
+    reason: str | None = None,
 ) -> Sequence[Record]:
     """Messages of a campaign, newest first."""
     query: Select[*tuple[Any, ...]] = select(messages).where(messages.c.campaign_id == campaign_id)
@@ -284,34 +332,27 @@ async def page(
         query = query.where(messages.c.id < before)
     if state is not None:
         query = query.where(messages.c.state == state)
+    if reason is not None:
+        query = query.where(messages.c.reason == reason)
     return (await session.execute(query.order_by(messages.c.id.desc()).limit(limit))).all()
 
 
-async def of_viewer(session: AsyncSession, profile_id: int, limit: int) -> Sequence[Record]:
-    """Messages of one viewer with their campaigns, newest first."""
-    present = (
-        messages.c.id,
-        messages.c.occasion,
-        messages.c.state,
-        messages.c.reason,
-        messages.c.planned_at,
-        messages.c.finished_at,
-        campaigns.c.key,
-        campaigns.c.name,
-        contents.c.channel,
-    )
+async def of_viewer(
+    session: AsyncSession, profile_id: int, limit: int, *, before: int | None = None
+) -> Sequence[Record]:
+    """Messages of one viewer with their campaigns (`campaign`, `name`, `channel`), newest first."""
     query = (
-        select(*present)
+        select(messages, campaigns.c.key.label("campaign"), campaigns.c.name, contents.c.channel)
         .join(campaigns, campaigns.c.id == messages.c.campaign_id)
         .join(
             contents,
             (contents.c.campaign_id == messages.c.campaign_id) & (contents.c.version == messages.c.version),
         )
         .where(messages.c.profile_id == profile_id)
-        .order_by(messages.c.id.desc())
-        .limit(limit)
     )
-    return (await session.execute(query)).all()
+    if before is not None:
+        query = query.where(messages.c.id < before)
+    return (await session.execute(query.order_by(messages.c.id.desc()).limit(limit))).all()
 
 
 def told(statement: Update) -> Update:

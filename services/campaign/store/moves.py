@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.campaign.rules.moves import Row
 from services.campaign.store import Record
 from services.campaign.store.messages import TOLD, told
-from services.campaign.tables import messages
+from services.campaign.tables import inbox, messages, parcels
 
 _WAY = """
   way AS (
@@ -120,6 +120,9 @@ async def repoint(session: AsyncSession, viewers: dict[int, int]) -> None:
     )
     moved = given.columns(messages.c.id, messages.c.profile_id).subquery("moved")
     await session.execute(update(messages).where(messages.c.id == moved.c.id).values(profile_id=moved.c.profile_id))
+    for kept in (inbox, parcels):
+        there = update(kept).where(kept.c.message_id == moved.c.id)
+        await session.execute(there.values(profile_id=moved.c.profile_id))
 
 
 async def skip(session: AsyncSession, ids: Sequence[int], *, now: datetime, reason: str) -> Sequence[Record]:

@@ -1,0 +1,5 @@
+"""Door: HTTP. Campaigns, their life, their messages, and what they brought."""
+
+from services.campaign.routes import campaigns, messages, proof, sending
+
+ROUTES = (campaigns.router, sending.router, proof.router, messages.router)

@@ -1,0 +1,1 @@
+"""Shapes at campaign's HTTP door."""
