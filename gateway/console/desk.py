@@ -6,6 +6,7 @@ its language.
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -21,6 +22,7 @@ from gateway.console.api import Api
 
 _LOCALES = {"zh": "zh_CN", "en": "en"}
 _desks: WeakKeyDictionary[Client, Desk] = WeakKeyDictionary()
+_running: ContextVar[Desk] = ContextVar("desk")
 
 
 @dataclass(kw_only=True)
@@ -119,8 +121,13 @@ def put(client: Client, desk: Desk) -> None:
 
 
 def here() -> Desk:
-    """The desk of the page whose code is running."""
-    return _desks[ui.context.client]
+    """The desk of the page whose code is running, also in tasks that it started (as `asyncio.gather` does)."""
+    try:
+        desk = _desks[ui.context.client]
+    except RuntimeError:  # a task of its own has no place on the page, but it has its starter's context
+        return _running.get()
+    _running.set(desk)
+    return desk
 
 
 def t(key: str, **values: object) -> str:

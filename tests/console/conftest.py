@@ -50,7 +50,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     port = processes.free_port()
     folder: Path = tmp_path_factory.mktemp("console") / "data"
     with Suite.started(folder, {"MARQUEE_CONSOLE_PORT": str(port)}) as suite:
-        done = suite.run("demo", "--viewers", "60", "--days", "10", timeout=200)
+        done = suite.run("demo", "--viewers", "60", "--days", "30", timeout=200)
         assert done.returncode == 0, done.stdout + done.stderr
         yield Console(suite=suite, url=f"http://127.0.0.1:{port}")
 

@@ -6,9 +6,13 @@ from collections.abc import Awaitable, Callable
 
 from nicegui import ui
 
+from gateway.console import desk as desks
 from gateway.console.api import ApiError
 from gateway.console.parts.basics import skeleton
 from gateway.console.parts.errors import failed, show_error
+from shared import telemetry
+
+log = telemetry.logger(__name__)
 
 
 class Region:
@@ -24,6 +28,7 @@ class Region:
 
     async def refresh(self) -> None:
         """Build it anew; an error takes its place, with a way to try again. A newer refresh wins."""
+        desks.here()  # tasks that are started while it is built find the desk too
         self._turn += 1
         turn = self._turn
         with self.box:
@@ -31,8 +36,10 @@ class Region:
             try:
                 with fresh:
                     await self._build()
-            except ApiError as error:
-                if error.status == 401:
+            except Exception as error:
+                if not isinstance(error, ApiError):
+                    log.error("a part of a page broke", exc_info=error)
+                elif error.status == 401:
                     show_error(error)
                 fresh.clear()
                 with fresh:
