@@ -167,7 +167,7 @@ def _frame(desk: Desk, title: str) -> ui.element:
         _navigation(desk)
         with ui.element("div").classes("m-main"):
             _top(desk, title)
-            return ui.element("main").classes("m-body").props("id=content")
+            return ui.element("div").classes("m-body").props("id=content")
 
 
 def _navigation(desk: Desk) -> None:

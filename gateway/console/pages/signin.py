@@ -20,7 +20,7 @@ def _gate(request: Request, title: str) -> ui.element:
     dark = request.cookies.get("marquee_dark") == "1"
     frame.set_up(request, Desk(api=Api(memory.held().http), language=frame.language_of(request), dark=dark))
     ui.page_title(f"{t(title)} · Marquee")
-    with ui.element("main").classes("m-gate"):
+    with ui.element("div").classes("m-gate"):
         card = ui.element("div").classes("m-gate-card")
         with parts.row(tight=True):
             for language, name in texts.LANGUAGES.items():
