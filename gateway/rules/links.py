@@ -39,6 +39,41 @@ class Banner(msgspec.Struct, frozen=True, kw_only=True):
     to: str | None = None
 
 
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that was sent; `link` numbers one of its links, whose target campaign knows."""
+
+    message: int = msgspec.field(name="m")
+    kind: Literal["m"] = msgspec.field(name="k")
+    link: int | None = msgspec.field(name="l", default=None)
+
+
+class Leaving(msgspec.Struct, frozen=True, kw_only=True):
+    """The way out of a message: who says no, and to which channel's message."""
+
+    message: int = msgspec.field(name="m")
+    kind: Literal["u"] = msgspec.field(name="k")
+    profile_id: int = msgspec.field(name="p")
+    channel: str = msgspec.field(name="c")
+
+
+def message(payload: dict[str, Any]) -> Message | None:
+    """The payload of a message's token, None of a banner's. Raises BadLink."""
+    if payload.get("k") != "m":
+        return None
+    try:
+        return msgspec.convert(payload, Message)
+    except msgspec.ValidationError as error:
+        raise BadLink from error
+
+
+def leaving(payload: dict[str, Any]) -> Leaving:
+    """The payload of an unsubscribing token. Raises BadLink."""
+    try:
+        return msgspec.convert(payload, Leaving)
+    except msgspec.ValidationError as error:
+        raise BadLink from error
+
+
 def banner(payload: dict[str, Any]) -> Banner:
     """The payload of a token. Raises BadLink."""
     try:
@@ -50,9 +85,9 @@ def banner(payload: dict[str, Any]) -> Banner:
     return told
 
 
-def target(told: Banner) -> str:
+def target(told: str | None) -> str:
     """Where a click leads: an absolute http(s) address and nothing else. Raises BadLink."""
-    address = told.to or ""
+    address = told or ""
     try:
         parts = urlsplit(address)
     except ValueError as error:

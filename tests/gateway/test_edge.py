@@ -13,10 +13,14 @@ from gateway.memory import Memory
 from gateway.rules import links
 from shared import tokens
 from shared.contracts import (
+    ConsentNoted,
+    ConsentSaid,
     CreativeShown,
     DecideAnswered,
     DecideAsked,
     Decision,
+    FollowAnswered,
+    FollowAsked,
     RecommendAnswered,
     RecommendAsked,
     Recommended,
@@ -188,7 +192,64 @@ async def test_a_link_that_was_touched_leads_nowhere(gateway: Gateway) -> None:
         answer = await gateway.stranger.get(f"/t/c/{bad}")
         assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
     assert (await gateway.stranger.get(f"/t/i/{foreign}")).status_code == 404
-    assert (await gateway.stranger.head(f"/t/c/{good}")).status_code == 405, "a scanner's look is no click"
+    assert (await gateway.stranger.head(f"/t/c/{good}")).status_code == 302, "a scanner's look is no click"
+    assert await gateway.received() == []
+
+
+def of_message(gateway: Gateway, **told: Any) -> str:
+    return tokens.sign(gateway.house.settings.key(links.PURPOSE), told)
+
+
+async def test_links_of_messages_are_followed_where_campaign_says(gateway: Gateway) -> None:
+    asked: list[FollowAsked] = []
+    targets = {1: "https://shop.test/x", 2: "javascript:alert(1)"}
+
+    def follow(question: FollowAsked) -> FollowAnswered:
+        asked.append(question)
+        known = question.link_id in (None, *targets)
+        return FollowAnswered(known=known, target=targets.get(question.link_id or 0))
+
+    said: list[ConsentSaid] = []
+
+    def consent(question: ConsentSaid) -> ConsentNoted:
+        said.append(question)
+        return ConsentNoted(known=True)
+
+    open_, click = of_message(gateway, k="m", m=7), of_message(gateway, k="m", m=7, l=1)
+    way_out = of_message(gateway, k="u", m=7, p=3, c="email")
+    assert (await gateway.stranger.get(f"/t/c/{click}")).status_code == 503
+    assert (await gateway.stranger.get(f"/t/o/{open_}")).status_code == 200, "a letter shows no broken picture"
+    assert (await gateway.stranger.post(f"/t/u/{way_out}")).status_code == 503
+    await gateway.bus.answer(FollowAsked, follow)
+    await gateway.bus.answer(ConsentSaid, consent)
+    agent = {"user-agent": "Mozilla/5.0 (Macintosh)"}
+    picture = await gateway.stranger.get(f"/t/o/{open_}", headers=agent)
+    assert (picture.headers["content-type"], picture.headers["cache-control"]) == ("image/gif", "no-store")
+    await gateway.stranger.get(f"/t/o/{open_}", headers={"purpose": "prefetch"})
+    assert (await gateway.stranger.head(f"/t/o/{open_}")).status_code == 200
+    led = await gateway.stranger.get(f"/t/c/{click}", headers=agent)
+    assert (led.status_code, led.headers["location"]) == (302, "https://shop.test/x")
+    looked = await gateway.stranger.head(f"/t/c/{click}")
+    assert (looked.status_code, looked.headers["location"]) == (302, "https://shop.test/x")
+    assert [(one.kind, one.prefetch) for one in asked] == [
+        ("open", False),
+        ("open", True),
+        ("click", False),
+        ("look", False),
+    ]
+    for bad in (of_message(gateway, k="m", m=7, l=2), of_message(gateway, k="m", m=7, l=3), way_out):
+        assert (await gateway.stranger.get(f"/t/c/{bad}")).status_code == 404
+    page = await gateway.stranger.get(f"/t/u/{way_out}")
+    assert "<form" in page.text
+    assert said == [], "asking changes nothing"
+    done = await gateway.stranger.post(f"/t/u/{way_out}", data={"List-Unsubscribe": "One-Click"})
+    assert (done.status_code, done.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert [(one.profile_id, one.purpose, one.granted, one.proof) for one in said] == [
+        (3, "marketing", False, "message 7")
+    ]
+    assert asked[-1].kind == "unsubscribe"
+    for wrong in (open_, of_message(gateway, k="u", m=7), "x"):
+        assert (await gateway.stranger.post(f"/t/u/{wrong}")).status_code == 404
     assert await gateway.received() == []
 
 
