@@ -107,7 +107,7 @@ class Process:
         return wire.Answer(
             id=ask.id,
             data=data,
-            watermark=file.watermark,
+            watermark=file.low,
             events=file.count("events"),
             viewers=file.count("viewers"),
             forgotten=file.forgotten,

@@ -55,7 +55,10 @@ class File:
             "autoload_known_extensions": False,
             "preserve_insertion_order": False,
         }
-        self._low = 0
+        self.low = 0
+        """Everything that transactions below this number have written was there when the file was last brought up to
+        date: its watermark, or later if there was nothing to read since."""
+        self._news: set[str] = set()
         self.db = self._open()
 
     @property
@@ -162,18 +165,19 @@ class File:
         state = await self._feed.news(self.watermark, self.folder, check)
         if self._other(state):
             raise Replaced
-        for table in ("graves", "events", "viewers"):
-            self._stage(table)
+        self._news = {table for table in ("graves", "events", "viewers") if self._stage(table)}
         with self._transaction():
             settled = f"stamp < {state.low:d}"
             self._apply(settled)
-            if state.low > self.watermark:
+            if "graves" in self._news:
                 found = self.db.execute(f"SELECT count(*) FROM fresh_graves WHERE gone AND {settled}").fetchone()  # noqa: S608
-                self._note(watermark=state.low, forgotten=self.forgotten + (found[0] if found else 0))
+                self._note(forgotten=self.forgotten + (found[0] if found else 0))
+            if self._news and state.low > self.watermark:
+                self._note(watermark=state.low)
             now = datetime.now(UTC)
             if self._refreshed() is None or now - (self._refreshed() or now) > timedelta(hours=1):
                 self._note(refreshed=now.isoformat())
-        self._low = state.low
+        self.low = state.low
 
     def _other(self, state: State) -> bool:
         """Whether what the file was made of is not what the database is now: replaced, set back, or long ago."""
@@ -191,24 +195,31 @@ class File:
 
     def tail(self) -> None:
         """Put what is newer than the watermark on top, inside the transaction that is open."""
-        self._apply(f"stamp >= {self._low:d}")
+        self._apply(f"stamp >= {self.low:d}")
 
-    def _stage(self, table: str, name: str | None = None) -> None:
+    def _stage(self, table: str, name: str | None = None) -> bool:
+        """Read a file of the feed into its staging table; false (and no table) when nothing is in it."""
+        file = self.folder / f"{name or table}.csv"
+        if not file.stat().st_size:
+            file.unlink()
+            return False
         columns = ", ".join(
             f"'{column}': '{type_}'"
             for column, type_ in (one.split(" ", 1) for one in f"stamp BIGINT, {_READ[table]}".split(", "))
         )
-        file = self.folder / f"{name or table}.csv"
         self.db.execute(
             f"CREATE OR REPLACE TEMP TABLE fresh_{table} AS SELECT * FROM read_csv('{_quoted(file)}',"  # noqa: S608
             f" columns = {{{columns}}}, auto_detect = false, header = false, delim = ',', quote = '\"', escape = '\"',"
             " nullstr = '\\N', allow_quoted_nulls = false, max_line_size = 16777216)"
         )
         file.unlink()
+        return True
 
     def _apply(self, which: str) -> None:
         """Take over the staged rows of these stamps."""
-        gone = self.db.execute(f"SELECT what, key, was FROM fresh_graves WHERE {which}").fetchall()  # noqa: S608
+        gone: list[Any] = []
+        if "graves" in self._news:
+            gone = self.db.execute(f"SELECT what, key, was FROM fresh_graves WHERE {which}").fetchall()  # noqa: S608
         if events := [(key, was) for what, key, was in gone if what == "events"]:
             # The viewer is asked first: comparing numbers leaves few texts to compare.
             self._delete(
@@ -216,16 +227,12 @@ class File:
                 "profile_id IN (SELECT unnest($viewers::BIGINT[])) AND event_id IN (SELECT unnest($ids::VARCHAR[]))",
                 {"viewers": sorted({was for _, was in events}), "ids": [key for key, _ in events]},
             )
-        fresh = f"SELECT profile_id FROM fresh_viewers WHERE {which}"  # noqa: S608
-        viewers = [int(key) for what, key, _ in gone if what == "viewers"]
-        present = self.db.execute(f"SELECT count(*) FROM fresh_viewers WHERE {which}").fetchone()  # noqa: S608
-        if viewers or (present and present[0]):
-            self._delete(
-                "viewers",
-                f"profile_id IN ({fresh} UNION ALL SELECT unnest($viewers::BIGINT[]))",
-                {"viewers": viewers},
-            )
-        for table in ("events", "viewers"):
+        if viewers := [int(key) for what, key, _ in gone if what == "viewers"]:
+            self._delete("viewers", "profile_id IN (SELECT unnest($ids::BIGINT[]))", {"ids": viewers})
+        if "viewers" in self._news:
+            fresh = f"SELECT profile_id FROM fresh_viewers WHERE {which}"  # noqa: S608
+            self._delete("viewers", f"profile_id IN ({fresh})", {})
+        for table in sorted(self._news - {"graves"}):
             columns = ", ".join(_columns(table))
             self.db.execute(f"INSERT INTO {table} SELECT {columns} FROM fresh_{table} WHERE {which}")  # noqa: S608
 
@@ -246,10 +253,11 @@ class File:
             for first in range(read[table], pages, PAGES):
                 await check()
                 await self._feed.piece(table, first, self.watermark, self.folder / "piece.csv", check)
-                self._stage(table, "piece")
+                staged = self._stage(table, "piece")
                 with self._transaction():
-                    columns = ", ".join(_columns(table))
-                    self.db.execute(f"INSERT INTO {table} SELECT {columns} FROM fresh_{table}")  # noqa: S608
+                    if staged:
+                        columns = ", ".join(_columns(table))
+                        self.db.execute(f"INSERT INTO {table} SELECT {columns} FROM fresh_{table}")  # noqa: S608
                     self._note(**{f"read_{table}": first + PAGES})
                 read[table] = min(pages, first + PAGES)
                 built(0.8 * sum(read.values()) / max(1, sum(total.values())))
