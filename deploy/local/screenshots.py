@@ -62,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _pages(tool: httpx.Client) -> dict[str, str]:
     """What is shown, by the name of its picture; nothing when nobody is there."""
-    people = {"sort": "events", "has": "email", "limit": 1}
+    people: dict[str, str | int] = {"sort": "events", "has": "email", "limit": 1}
     busy = tool.get("/v1/profiles", params=people).raise_for_status().json()["items"]
     if not busy:
         return {}
