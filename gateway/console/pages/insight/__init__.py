@@ -46,7 +46,8 @@ async def insight(desk: Desk) -> None:
             forms.whose(form)
             ui.element("div").classes("m-grow")
             parts.button(t("insight.run"), lambda: run(), kind="primary", icon="play_arrow")
-        form.wrong = ui.label("").classes("m-bad m-small m-wrap")
+        form.wrong = ui.label("").classes("m-bad m-small m-wrap").props("role=alert")
+        form.wrong.set_visibility(False)
     with parts.panel():
         box = parts.stack()
     with box:
@@ -56,6 +57,7 @@ async def insight(desk: Desk) -> None:
         request = form.request()
         missing = forms.missing(request)
         form.wrong.text = t("insight.choose_event") if missing else ""
+        form.wrong.set_visibility(missing)
         if missing:
             return
         query = urlencode({"kind": kind, "ask": json.dumps(request, ensure_ascii=False)})

@@ -61,11 +61,14 @@ def missing(request: Node) -> bool:
 def happening(form: Form, node: Node, *, label: str = "") -> ui.element:
     """An event and what it must be like; the row of the event, for the caller's own fields beside it."""
     row = parts.row(tight=True)
-    filters = Filters(form.edit, node, "where", lambda: str(node.get("event", "")), add=t("rules.add_filter"))
+    filters = Filters(
+        form.edit, node, "where", lambda: str(node.get("event", "")), add=t("rules.add_filter"), beside=True
+    )
     with row:
         fields.name(
             form.edit, node, "event", form.events, label=label or t("rules.event"), width=240, then=filters.draw
         )
+        filters.adder()
     return row
 
 

@@ -25,7 +25,7 @@ class Number:
 
 
 def grid(corner: str, columns: Sequence[str], rows: Sequence[tuple[str, Sequence[Number | None]]]) -> None:
-    """Draw it; a number of few viewers is grey and has an asterisk."""
+    """Draw it; a number of few viewers has an asterisk."""
     accent = theme.colours(dark=desks.here().dark)["accent"]
     with ui.element("div").classes("m-scroll"), ui.element("table").classes("m-cross"):
         with ui.element("tr"):
@@ -51,10 +51,10 @@ def _cell(cell: Number | None, accent: str) -> None:
             box.style(f"background:color-mix(in srgb, {accent} {round(cell.shade * 55)}%, transparent)")
         text = f"{cell.text}*" if cell.small else cell.text
         if cell.click is None:
-            ui.label(text).classes("m-mute" if cell.small else "").style("padding:4px 8px")
+            ui.label(text).style("padding:4px 8px")
             return
         made = ui.element("button").props("type=button").on("click", cell.click)
         with made:
-            ui.label(text).classes("m-mute" if cell.small else "")
+            ui.label(text)
             if cell.hint:
                 ui.tooltip(cell.hint)

@@ -16,6 +16,8 @@ from gateway.console.parts.rule import Known, fields
 from gateway.console.parts.rule.shape import Node
 
 UNITS = ("day", "week", "month")
+SMALL = 30
+"""Viewers below which the API calls a share a small sample's."""
 
 
 def fresh(known: Known) -> Node:
@@ -52,9 +54,10 @@ def draw(desk: Desk, request: Node, told: dict[str, Any], drill: Drill) -> None:
         return
     unit = t(f"insight.unit.{request['by']}")
     heads = [f"{unit} {number}" for number in range(1, len(told["shares"]) + 1)]
-    parts.lines(
+    made = parts.lines(
         heads, {t("insight.came_back"): told["shares"]}, percent=True, height=200, label=t("insight.kind.retention")
     )
+    made.options["yAxis"]["max"] = 1
 
     async def show(cohort: dict[str, Any], number: int) -> None:
         begun = period(desk, cohort["start"], request["by"])
@@ -65,7 +68,8 @@ def draw(desk: Desk, request: Node, told: dict[str, Any], drill: Drill) -> None:
     whole: list[Number | None] = [Number(text=desk.number(sum(one["size"] for one in cohorts)))]
     for share, entered in zip(told["shares"], told["entered"], strict=True):
         hint = t("insight.viewers_n", n=entered)
-        whole.append(None if share is None else Number(text=desk.percent(share), shade=share, hint=hint))
+        few = entered < SMALL
+        whole.append(None if share is None else Number(text=desk.percent(share), shade=share, small=few, hint=hint))
     rows.append((t("insight.together"), whole))
     for one in cohorts:
         size = one["size"]

@@ -223,9 +223,12 @@ class Builder:
             holder[key] = {value: holder[key][kind]}
             self._shape()
 
-        options = {one: t(f"rules.kinds.{one}") for one in GROUPS}
-        made = ui.toggle(options, value=kind).classes("m-toggle").props("unelevated no-caps dense")
-        made.on_value_change(lambda event: turned(event.value))
+        with ui.element("div").classes("m-segmented"):
+            for one in GROUPS:
+                made = ui.element("button").props(f"type=button aria-pressed={'true' if one == kind else 'false'}")
+                made.classes("m-here" if one == kind else "").on("click", lambda one=one: turned(one))
+                with made:
+                    ui.label(t(f"rules.kinds.{one}"))
 
     def _adder(self, added: Callable[[str], None]) -> None:
         """The menu of what a rule can ask."""

@@ -98,6 +98,11 @@ def text(edit: Editing, node: Node, key: str, *, label: str, width: int = 140, o
     made.on_value_change(lambda event: told(event.value))
 
 
+def fitting(label: str, least: int = 84) -> int:
+    """Pixels of a field whose label shall not be cut off."""
+    return max(least, 26 + sum(11 if ord(letter) > 0x2E80 else 6 for letter in label))
+
+
 def plain(value: float | None) -> int | float | None:
     """A number as JSON has it: 3, not 3.0."""
     return int(value) if value is not None and float(value).is_integer() else value
@@ -112,7 +117,7 @@ def number(edit: Editing, node: Any, key: Any, *, label: str, width: int = 84) -
 
     given = node[key] if isinstance(node, list) else node.get(key)
     shown = given if isinstance(given, int | float) and not isinstance(given, bool) else None
-    made = ui.number(label, value=shown).style(f"width:{width}px")
+    made = ui.number(label, value=shown).style(f"width:{fitting(label, width)}px")
     made.on_value_change(lambda event: told(event.value))
 
 
@@ -144,7 +149,7 @@ def duration(edit: Editing, node: Any, key: Any, *, label: str, optional: bool =
 
     with ui.element("div").classes("m-joined"):
         count = ui.number(label, value=int(many) if many.isdigit() else None, min=1, precision=0)
-        count.style("width:84px").on_value_change(told)
+        count.style(f"width:{fitting(label)}px").on_value_change(told)
         chosen = ui.select({one: t(f"rules.units.{one}") for one in units}, value=unit).style("width:78px")
         chosen.props(f'aria-label="{t("rules.unit")}"').on_value_change(told)
 

@@ -204,10 +204,16 @@ def _several(edit: Editing, node: Node, key: str, *, kind: str, choices: list[st
 
 
 class Filters:
-    """A list of filters of an event, in a node that has its `where` (or `having`) only when there is one."""
+    """A list of filters of an event, in a node that has its `where` (or `having`) only when there is one.
 
-    def __init__(self, edit: Editing, node: Node, key: str, event: Callable[[], str], *, add: str) -> None:
+    The button that adds one stands below them, or with `adder()` wherever the caller wants it.
+    """
+
+    def __init__(
+        self, edit: Editing, node: Node, key: str, event: Callable[[], str], *, add: str, beside: bool = False
+    ) -> None:
         self._edit, self._node, self._key, self._event, self._add = edit, node, key, event, add
+        self._beside = beside
         self.box = ui.element("div").classes("m-stack m-tight")
         self.draw()
 
@@ -219,9 +225,13 @@ class Filters:
             for place, one in enumerate(given):
                 with ui.element("div").classes("m-row m-tight m-filter"):
                     self._one(place, one)
-            if len(given) < MOST:
+            if len(given) < MOST and not self._beside:
                 with parts.row():
-                    parts.button(self._add, self._added, kind="quiet", icon="filter_alt").classes("m-small")
+                    self.adder()
+
+    def adder(self) -> None:
+        """The button that adds a filter."""
+        parts.button(self._add, self._added, kind="quiet", icon="filter_alt").classes("m-small")
 
     def _one(self, place: int, one: Node) -> None:
         known = self._edit.known.properties.get(self._event(), {})
@@ -241,6 +251,8 @@ class Filters:
         parts.button("", lambda: self._dropped(place), kind="quiet", icon="close", hint=t("rules.remove_filter"))
 
     def _added(self) -> None:
+        if len(self._node.get(self._key, ())) >= MOST:
+            return
         self._node.setdefault(self._key, []).append({"property": "", "eq": ""})
         self.draw()
         self._edit.changed()

@@ -74,8 +74,12 @@ def sequence(edit: Editing, node: Node) -> None:
             with ui.element("div").classes("m-step"):
                 ui.label(str(place + 1) if key == "sequence" else "–").classes("m-step-number")
                 with parts.stack(tight=True):
-                    with _line():
-                        fields.event(edit, step, "event")
+                    line = _line()
+                    name = functools.partial(_named, step)
+                    where = Filters(edit, step, "where", name, add=t("rules.add_filter"), beside=True)
+                    with line:
+                        fields.event(edit, step, "event", then=where.draw)
+                        where.adder()
                         if len(given) > least:
                             parts.button(
                                 "",
@@ -84,7 +88,6 @@ def sequence(edit: Editing, node: Node) -> None:
                                 icon="close",
                                 hint=t("rules.remove_step"),
                             )
-                    _where(edit, step, "where", functools.partial(_named, step))
         if len(given) < most:
             with parts.row():
                 parts.button(add, lambda: push(key), kind="quiet", icon="add").classes("m-small")
