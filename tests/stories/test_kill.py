@@ -161,7 +161,7 @@ async def check_timeline(town: Suite, tracked: list[dict[str, Any]], fans: list[
             held = await profile.fetch("SELECT origin, weight FROM tagged WHERE key = 'fandom'")
             assert {row["origin"]: row["weight"] for row in held} == {f"user_id:{fan}": 1.0 for fan in fans}
 
-        await eventually(tagged, timeout=60)
+        await eventually(tagged, timeout=240)
         for name, connection in (("profile", profile), ("segment", segment)):
             assert await connection.fetchval("SELECT count(*) FROM dead_letters") == 0, name
     finally:
