@@ -12,14 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.tools.demo import shelves
+from deploy.tools.demo import past, shelves
 from deploy.tools.demo.words import CATEGORIES
 from tests.harness.eventually import eventually
 from tests.harness.suite import Suite
 from tests.stories.test_kuairand import ask
 from tests.stories.test_path import ok
 
-DEMO = ("demo", "--viewers", "160", "--days", "30")
+DEMO = ("demo", "--viewers", "220", "--days", "40")
 PATIENCE = 240
 
 
@@ -75,7 +75,7 @@ def origin(viewer: dict[str, Any]) -> str:
 async def test_it_is_loaded_once(town: Suite, truths: dict[str, Any]) -> None:
     again = await asyncio.to_thread(town.run, "demo")
     assert again.returncode == 0
-    assert "is here already: 160 viewers, 30 days" in again.stdout
+    assert "is here already: 220 viewers, 40 days" in again.stdout
     other = await asyncio.to_thread(town.run, "demo", "--seed", "8")
     assert other.returncode == 1
     assert "This installation has another demo" in other.stdout
@@ -143,7 +143,7 @@ async def test_portraits_show_the_planted_tastes_and_spending(
 ) -> None:
     keys = {category.key for category in CATEGORIES}
     fond = [one for one in truths["viewers"] if one["user_id"] and sum(one["likes"].values()) >= 5]
-    assert len(fond) > 20
+    assert len(fond) > 30
     right = 0
     for viewer in fond[:40]:
         portrait = await ok(operator.get(f"/v1/profiles/{origin(viewer)}/portrait"))
@@ -153,6 +153,24 @@ async def test_portraits_show_the_planted_tastes_and_spending(
         its = viewer["spending"]
         assert spent == ([("CNY", its["orders"], its["total"])] if its["orders"] else [])
     assert right >= 0.95 * len(fond[:40])
+
+
+async def test_the_report_of_the_past_campaign_holds_its_true_effect(
+    operator: httpx.AsyncClient, truths: dict[str, Any]
+) -> None:
+    planted = truths["campaign"]
+
+    async def told() -> None:
+        report = await ok(operator.get(f"/v1/campaigns/{past.KEY}/report"))
+        assert report["groups"] == {"sent": planted["sent"], "held": planted["held_out"]}
+        funnel = report["funnel"]
+        for step in ("delivered", "opened", "clicked", "converted"):
+            assert funnel[step] == planted[step], step
+        last = report["trend"][-1]
+        assert (last["sent_converted"], last["held_converted"]) == (planted["converted"], planted["converted_held_out"])
+        assert last["difference"]["low"] <= planted["true_effect"] <= last["difference"]["high"]
+
+    await eventually(told, timeout=60)
 
 
 async def test_the_shelves_are_full(operator: httpx.AsyncClient, front_end: httpx.AsyncClient, town: Suite) -> None:
@@ -173,5 +191,7 @@ async def test_the_shelves_are_full(operator: httpx.AsyncClient, front_end: http
         assert all(one["size"] > 0 for one in tags.values())
 
     await eventually(differ, timeout=60)
-    draft = await ok(operator.get(f"/v1/campaigns/{shelves.DRAFT}"))
-    assert draft["state"] == "draft"
+    for key in shelves.CAMPAIGNS:
+        assert (await ok(operator.get(f"/v1/campaigns/{key}")))["state"] == "draft"
+    estimate = await ok(operator.post(f"/v1/campaigns/{shelves.WIN_BACK}/estimate"))
+    assert estimate["audience"] == len(await members(operator, "silent-and-reachable")) > 0

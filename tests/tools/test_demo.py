@@ -188,7 +188,8 @@ def test_a_ledger_goes_on_with_the_same_audience_only(tmp_path: Path) -> None:
     mine = Audience(seed=7, viewers=50, days=30, until=1, url="http://one", key="k")
     first = Ledger(path, mine, lanes=LANES)
     first.enter("before")
-    first.record("before", 2, 400, 1)
+    first.refuse(1)
+    first.record("before", 2, 400)
     first.write()
     again = Ledger(path, mine, lanes=LANES)
     assert again.resumed

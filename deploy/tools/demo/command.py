@@ -153,4 +153,7 @@ What was planted is in {path.with_name(truths.FILE)}. Try next, in the console o
 
   # his banner, asked as a front-end asks
   curl -s -u {there.write_key}: -H 'Content-Type: application/json' -d '{asked}' {there.url}/v1/decide
+
+  # what the campaign of the past brought
+  curl -s {bearer} {there.url}/v1/campaigns/membership-festival/report
 """

@@ -11,7 +11,7 @@ import msgspec
 
 WRITE_EVERY = 0.5
 """Seconds between two writes: what is lost to a kill is sent again, and known again by its message ids."""
-STAGES = ("things", "before", "after", "shelves", "done")
+STAGES = ("things", "before", "campaign", "after", "shelves", "done")
 """What is done one after the other; `done` is the end."""
 
 
@@ -58,17 +58,20 @@ class Ledger:
 
     @property
     def refused(self) -> int:
-        """Calls that were not taken."""
+        """Calls and things that were not taken."""
         return self._kept.refused
 
     def sent(self, part: str) -> list[int]:
         """By lane: how many calls of this part are acknowledged."""
         return self._kept.sent[part]
 
-    def record(self, part: str, lane: int, count: int, refused: int) -> None:
-        """That lane's first `count` calls are acknowledged; `refused` of the last ones were not taken."""
+    def refuse(self, count: int) -> None:
+        """So many more were not taken."""
+        self._kept.refused += count
+
+    def record(self, part: str, lane: int, count: int) -> None:
+        """That lane's first `count` calls are acknowledged."""
         self._kept.sent[part][lane] = count
-        self._kept.refused += refused
         if time.monotonic() - self._written >= WRITE_EVERY:
             self.write()
 

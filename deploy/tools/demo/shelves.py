@@ -1,4 +1,4 @@
-"""What operators of the simulated platform have made: a tracking plan, segments, tags, placements, a draft."""
+"""What operators of the simulated platform have made: a tracking plan, segments, tags, placements, drafts."""
 
 from __future__ import annotations
 
@@ -91,16 +91,37 @@ CREATIVES: tuple[tuple[str, str, str | None, int, str, str], ...] = (
     ("player-pause", "app", None, 0, "用 App 看更清晰 · Sharper in the app", "app"),
 )
 """Placement, creative, audience (a segment), priority, title, page."""
-DRAFT = "anime-welcome"
-DRAFT_BODY: dict[str, Any] = {
-    "name": "欢迎动漫迷 · Welcome, anime fan",
-    "trigger": {"segment_entered": FANS},
-    "channel": "email",
-    "content": {
-        "subject": "{{ profile.traits.name }},新番来了",
-        "body": "{{ profile.traits.name }},你好!\n\n本周的新番都在这里:https://example.com/anime\n",
+DRAFT, WIN_BACK = "anime-welcome", "win-back"
+CAMPAIGNS: dict[str, dict[str, Any]] = {
+    DRAFT: {
+        "name": "欢迎动漫迷 · Welcome, anime fan",
+        "trigger": {"segment_entered": FANS},
+        "channel": "email",
+        "content": {
+            "subject": "{{ profile.traits.name }},新番来了",
+            "body": "{{ profile.traits.name }},你好!\n\n本周的新番都在这里:https://example.com/anime\n",
+        },
+    },
+    WIN_BACK: {
+        "name": "召回沉默用户 · Win silent viewers back",
+        "trigger": {"manual": {"segment": "silent-and-reachable"}},
+        "channel": "email",
+        "content": {
+            "subject": "{{ profile.traits.name }},好久不见",
+            "body": "{{ profile.traits.name }},你好!\n\n你不在的这些天:https://example.com/back\n",
+            "variants": [
+                {
+                    "when": {"tag": "动漫迷"},
+                    "subject": "{{ profile.traits.name }},你追的番更新了",
+                    "body": "{{ profile.traits.name }},你好!\n\n新番已更新:https://example.com/anime\n",
+                },
+            ],
+        },
+        "holdout": 0.1,
+        "conversion": {"event": "Content Opened", "within": "7d"},
     },
 }
+"""Drafts: one that waits for whoever enters a segment, one to be submitted, approved and sent by hand."""
 
 
 async def plan(client: Client) -> None:
@@ -131,7 +152,8 @@ async def fill(client: Client, told: Story) -> None:
             "content": {"title": title, "link_url": f"https://example.com/{page}"},
         }
         await client.call("PUT", f"/v1/placements/{placement}/creatives/{creative}", body)
-    await client.call("PUT", f"/v1/campaigns/{DRAFT}", DRAFT_BODY)
+    for key, campaign in CAMPAIGNS.items():
+        await client.call("PUT", f"/v1/campaigns/{key}", campaign)
 
 
 async def _made(client: Client, path: str, body: dict[str, Any]) -> None:
