@@ -61,7 +61,7 @@ def make(
         port = earlier.get(name, 0)
         ports[name] = port if port and processes.is_free(port) else processes.free_port(taken=ports.values())
     if place.console_port != 0:
-        ports["console"] = _console_port(place, ports)
+        ports["console"] = _console_port(place, ports, earlier.get("console", 0))
     given = {
         name: environ[f"{name.upper()}_DATABASE_URL"]
         for name in SERVICES
@@ -93,17 +93,17 @@ def make(
     )
 
 
-def _console_port(place: Installation, taken: Mapping[str, int]) -> int:
-    """The port that was asked for; else the one after the gateway's, or any other when that is taken."""
+def _console_port(place: Installation, taken: Mapping[str, int], earlier: int) -> int:
+    """The port that was asked for; else the one after the gateway's, that of the earlier run, or any that is free."""
     if place.console_port is not None:
         if place.console_port in taken.values() or not processes.is_free(place.console_port, place.host):
             raise processes.CannotStart(
                 f"Port {place.console_port} is taken on {place.host}. Set MARQUEE_CONSOLE_PORT to another one."
             )
         return place.console_port
-    beside = place.port + 1
-    if beside < 65536 and beside not in taken.values() and processes.is_free(beside, place.host):
-        return beside
+    for port in (place.port + 1, earlier):
+        if 0 < port < 65536 and port not in taken.values() and processes.is_free(port, place.host):
+            return port
     return processes.free_port(taken=taken.values())
 
 

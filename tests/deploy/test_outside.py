@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from deploy import prepare
-from deploy.local import databases, plan, secrets, temporary
+from deploy.local import databases, plan, processes, secrets, temporary
 from deploy.local.databases import SERVICES
 from deploy.local.installation import HOME, installation
 from deploy.local.processes import CannotStart
@@ -34,6 +35,26 @@ def test_without_addresses_everything_is_embedded_and_ports_come_again() -> None
     assert segment["NATS_URL"] == f"nats://segment:{KEPT.bus['segment']}@127.0.0.1:{first.ports['nats']}"
     assert "MARQUEE_SECRET_KEY" not in segment
     assert plan.process(first, "gateway").env["SEGMENT_URL"] == f"http://127.0.0.1:{first.ports['segment']}"
+
+
+def test_the_console_is_beside_the_gateway_elsewhere_or_nowhere() -> None:
+    free = processes.free_port()
+    for asked, expected in (("", None), ("0", None), (str(free), free)):
+        place = installation({"MARQUEE_PORT": "8123", "MARQUEE_DATA": "/data", "MARQUEE_CONSOLE_PORT": asked})
+        drawn = plan.make(place, KEPT, earlier={}, environ={})
+        assert ("console" in drawn.processes) is (asked != "0")
+        if asked != "0":
+            assert drawn.ports["console"] == (expected or drawn.ports["console"]) != drawn.ports["gateway"]
+            console = plan.process(drawn, "console").env
+            assert console["GATEWAY_URL"] == drawn.url("gateway")
+            assert "DATABASE_URL" not in console
+            assert KEPT.secret_key not in console.values()
+    with socket.create_server(("127.0.0.1", free)):
+        place = installation({"MARQUEE_PORT": "8123", "MARQUEE_DATA": "/data", "MARQUEE_CONSOLE_PORT": str(free)})
+        with pytest.raises(CannotStart, match="MARQUEE_CONSOLE_PORT"):
+            plan.make(place, KEPT, earlier={}, environ={})
+    with pytest.raises(CannotStart, match="MARQUEE_CONSOLE_PORT must be"):
+        installation({"MARQUEE_CONSOLE_PORT": "many"})
 
 
 def test_one_database_outside_leaves_the_others_embedded() -> None:
