@@ -185,7 +185,7 @@ def test_thirty_days_and_a_few_viewers_are_enough() -> None:
 
 def test_a_ledger_goes_on_with_the_same_audience_only(tmp_path: Path) -> None:
     path = tmp_path / "demo.json"
-    mine = Audience(seed=7, viewers=50, days=30, until=1, url="http://one", key="k")
+    mine = Audience(seed=7, viewers=50, days=30, until=1, key="k")
     first = Ledger(path, mine, lanes=LANES)
     first.enter("before")
     first.refuse(1)
@@ -194,12 +194,14 @@ def test_a_ledger_goes_on_with_the_same_audience_only(tmp_path: Path) -> None:
     again = Ledger(path, mine, lanes=LANES)
     assert again.resumed
     assert (again.stage, again.sent("before")[2], again.refused) == ("before", 400, 1)
-    assert known(path, url="http://one", key="k") == mine
-    assert known(path, url="http://two", key="k") is None
-    assert not Ledger(path, Audience(seed=8, viewers=50, days=30, until=1, url="http://one", key="k"), lanes=1).resumed
+    assert known(path, key="k") == mine
+    assert not Ledger(path, Audience(seed=8, viewers=50, days=30, until=1, key="k"), lanes=1).resumed
+    with pytest.raises(Other, match="--state"):
+        known(path, key="another")
+    assert known(tmp_path / "none.json", key="k") is None
     path.write_text("{")
     with pytest.raises(Other, match="damaged"):
-        known(path, url="http://one", key="k")
+        known(path, key="k")
 
 
 def test_too_small_a_demo_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

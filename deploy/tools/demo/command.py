@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         there = door(options)
         path = options.state or data_folder() / FILE
-        audience = _audience(options, there, known(path, url=there.url, key=_hash(there)))
+        audience = _audience(options, there, known(path, key=_hash(there)))
         ledger = Ledger(path, audience, lanes=LANES)
         if ledger.stage == STAGES[-1]:
             console.print(f"The demo is here already: {_words(audience)}.", highlight=False)
@@ -85,7 +85,7 @@ def _audience(options: argparse.Namespace, there: Door, held: Audience | None) -
     found = {name: default if said is None else said for name, (said, default) in wanted.items()}
     if found["days"] < LEAST_DAYS or found["viewers"] < LEAST_VIEWERS:
         raise Other(f"The demo needs at least {LEAST_DAYS} days and {LEAST_VIEWERS} viewers.")
-    return Audience(**found, until=end, url=there.url, key=_hash(there))
+    return Audience(**found, until=end, key=_hash(there))
 
 
 def _hash(there: Door) -> str:

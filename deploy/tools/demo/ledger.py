@@ -22,13 +22,12 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True):
     viewers: int
     days: int
     until: int
-    url: str
     key: str
-    """The write key's hash."""
+    """The write key's hash: it stays when the installation moves to another address."""
 
 
 class Other(Exception):
-    """Another audience was loaded here; the text says which, and what to do."""
+    """Another audience is meant than the one that was loaded; the text says what to do."""
 
 
 class _Kept(msgspec.Struct, kw_only=True):
@@ -92,11 +91,13 @@ class Ledger:
         self._written = time.monotonic()
 
 
-def known(path: Path, *, url: str, key: str) -> Audience | None:
-    """The audience that was loaded, or is half loaded, into this very gateway; None when there is none."""
+def known(path: Path, *, key: str) -> Audience | None:
+    """The audience that was loaded, or is half loaded; None when there is none. Raises Other if it is of another key."""
     kept = _read(path)
-    if kept is None or (kept.audience.url, kept.audience.key) != (url, key):
+    if kept is None:
         return None
+    if kept.audience.key != key:
+        raise Other(f"{path} is about another gateway's demo: give --state with another file for this one")
     return kept.audience
 
 
