@@ -92,7 +92,7 @@ class Ledger:
 
 
 def known(path: Path, *, key: str) -> Audience | None:
-    """The audience that was loaded, or is half loaded; None when there is none. Raises Other if it is of another key."""
+    """The audience that was loaded, or half loaded; None when there is none. Raises Other if it is of another key."""
     kept = _read(path)
     if kept is None:
         return None
