@@ -157,6 +157,14 @@ def test_the_instant_it_promises_is_the_right_one(rule: dict[str, Any], inside: 
     assert Judge({"s": parse(rule)}).answer("s", viewer(person), NOW, {}) == (inside, expected)
 
 
+def test_a_later_event_is_the_last_one_at_its_own_time() -> None:
+    old, ahead = NOW - timedelta(days=40), NOW + timedelta(days=1)
+    person = Person(events=[Happening("x", old, {}, "a"), Happening("x", ahead, {}, "b")])
+    judge = Judge({"s": parse({"last": "x", "between": ["90d", "30d"]})})
+    assert judge.answer("s", viewer(person), NOW, {}) == (True, ahead)
+    assert judge.answer("s", viewer(person), ahead, {})[0] is False
+
+
 def test_a_judge_knows_what_touches_which_segment() -> None:
     judge = judged(
         {
