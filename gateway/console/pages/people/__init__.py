@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from nicegui import ui
+
 from gateway.console import frame, parts
 from gateway.console.desk import Desk, t
+from gateway.console.pages.people import saving
 from gateway.console.pages.people.filters import Filters, draw
 from gateway.console.pages.people.rows import columns, fetched, row
 
@@ -42,10 +47,17 @@ async def people(desk: Desk) -> None:
         await listing.load()
         with head:
             parts.stack().classes("m-grow")
+            if desk.may("segment:write") and not filters.empty:
+                parts.button(t("segments.save_as"), lambda: _save(desk, filters, definitions), icon="donut_large")
             if desk.may("profile:write") and listing.table is not None:
                 parts.button(t("people.export"), lambda: _export(desk, filters), icon="download", kind="quiet")
             if listing.table is not None:
                 listing.table.chooser()
+
+
+async def _save(desk: Desk, filters: Filters, definitions: list[dict[str, Any]]) -> None:
+    """On to the builder, with the filters as a rule."""
+    ui.navigate.to(await saving.href(desk, filters, {one["name"]: one["type"] for one in definitions}))
 
 
 async def _export(desk: Desk, filters: Filters) -> None:

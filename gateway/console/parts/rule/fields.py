@@ -14,6 +14,8 @@ from gateway.console.desk import t
 from gateway.console.parts.rule.known import Known
 from gateway.console.parts.rule.shape import Node
 
+ARROW = 26
+"""Pixels of the arrow of a list."""
 UNITS = ("s", "m", "h", "d", "w")
 ZONES = (
     "UTC",
@@ -57,7 +59,7 @@ def choose(
         new_value_mode="add-unique" if free else None,
         key_generator=str if free else None,
     )
-    made.style(f"width:{width}px")
+    made.style(f"width:{fitting(label, width - ARROW) + ARROW}px")
     if free:
         # What was typed and not confirmed counts too, when the field is left.
         made.props("input-debounce=0 fill-input hide-selected")
@@ -150,7 +152,7 @@ def duration(edit: Editing, node: Any, key: Any, *, label: str, optional: bool =
     with ui.element("div").classes("m-joined"):
         count = ui.number(label, value=int(many) if many.isdigit() else None, min=1, precision=0)
         count.style(f"width:{fitting(label)}px").on_value_change(told)
-        chosen = ui.select({one: t(f"rules.units.{one}") for one in units}, value=unit).style("width:78px")
+        chosen = ui.select({one: t(f"rules.units.{one}") for one in units}, value=unit).style("width:100px")
         chosen.props(f'aria-label="{t("rules.unit")}"').on_value_change(told)
 
 
