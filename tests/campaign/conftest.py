@@ -29,13 +29,19 @@ class People:
         self.refused: dict[int, str] = {}
         self.asked: list[ContactsAsked] = []
         self.unknown: set[str] = set()
+        self.tags: dict[int, list[str]] = {}
 
     def contacts(self, question: ContactsAsked) -> ContactsAnswered:
         """Addresses of all but the refused."""
         self.asked.append(question)
         return ContactsAnswered(
             contacts=[
-                Contact(profile_id=id, address=f"p{id}@example.com", traits=self.traits.get(id, {}))
+                Contact(
+                    profile_id=id,
+                    address=f"p{id}@example.com",
+                    traits=self.traits.get(id, {}),
+                    tags=self.tags.get(id, []),
+                )
                 for id in question.profile_ids
                 if id not in self.refused
             ],
