@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
         audience = _audience(options, there, known(path, key=_hash(there)))
         ledger = Ledger(path, audience, lanes=LANES)
         if ledger.stage == STAGES[-1]:
-            console.print(f"The demo is here already: {_words(audience)}.", highlight=False)
+            console.print(f"The demo is here already: {_words(audience)}.", highlight=False, soft_wrap=True)
             return 0
         if ledger.resumed:
             console.print("Going on where the last load stopped.")
