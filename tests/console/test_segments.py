@@ -102,8 +102,8 @@ def test_a_rule_is_built_counted_saved_changed_and_archived(console: Console, op
 def test_what_is_wrong_stands_at_its_place(open_page: OpenPage) -> None:
     page = open_page("admin")
     use(page, "en")
-    page.goto(builder({"all": [{"tag": "anime"}, {"trait": "age", "gte": 18}, {"in_segment": "nobody-knows-it"}]}))
-    expect(page.locator(".m-rule-leaf").nth(2).locator("[role=alert]")).to_contain_text("nobody-knows-it")
+    page.goto(builder({"all": [{"tag": "anime"}, {"trait": "age", "between": [9, 1]}, {"has": "email"}]}))
+    expect(page.locator(".m-rule-leaf").nth(1).locator("[role=alert]")).to_contain_text("lower number first")
     expect(page.locator(".m-rule-leaf").nth(0).locator("[role=alert]")).to_be_hidden()
 
 
