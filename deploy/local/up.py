@@ -23,8 +23,14 @@ from deploy.local.supervisor import Child, Supervisor, python
 T = TypeVar("T")
 
 
+SINK = "sink:"
+"""Where the e-mails of a demo go, unless a mail server is named: its people are not real."""
+
+
 def up(*, demo: bool) -> int:
     """Run the installation until it is told to stop; the exit status."""
+    if demo:
+        os.environ.setdefault("MARQUEE_SMTP_URL", SINK)
     place = installation.installation()
     with installation.held(place):
         before = installation.state(place)
@@ -199,6 +205,8 @@ def banner(drawn: Plan, *, seconds: float, fresh: bool = False) -> str:
     """What an operator needs to go on; `fresh` while the first account has its one-time password."""
     url = drawn.place.public_url
     mail = os.environ.get("MARQUEE_SMTP_URL") or "none: e-mails wait until MARQUEE_SMTP_URL=smtp://host:port is set"
+    if mail == SINK:
+        mail = "local sink: nothing is sent, /v1/outbox shows what would have been"
     bus = f"nats://127.0.0.1:{drawn.nats_port}" if drawn.nats_port else "as NATS_URL says"
     sign_in = f"admin   one-time password {drawn.secrets.admin_password}" if fresh else "with your account"
     console = (("console", drawn.url("console")), ("sign in", sign_in)) if "console" in drawn.ports else ()
