@@ -83,7 +83,7 @@ def name(
 
 def event(edit: Editing, node: Node, key: str, *, then: Any = None, label: str = "") -> None:
     """The name of an event."""
-    name(edit, node, key, edit.known.events, label=label or t("rules.event"), width=220, then=then)
+    name(edit, node, key, edit.known.events, label=label or t("rules.event"), width=250, then=then)
 
 
 def text(edit: Editing, node: Node, key: str, *, label: str, width: int = 140, optional: bool = False) -> None:
