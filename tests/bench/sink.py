@@ -15,12 +15,14 @@ END = b"\r\n.\r\n"
 class Mail(asyncio.Protocol):
     """The server's side of SMTP: as much of it as a client needs that speaks it well."""
 
+    transport: asyncio.Transport
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet."""
         self.transport = cast(asyncio.Transport, transport)  # uvloop's own class is none of asyncio's
         self.buffer = b""
         self.in_data = False
-        transport.write(b"220 sink ESMTP\r\n")
+        self.transport.write(b"220 sink ESMTP\r\n")
 
     def data_received(self, data: bytes) -> None:
         """Answer each command, and each message at its end."""
@@ -55,6 +57,8 @@ class Mail(asyncio.Protocol):
 
 class Web(asyncio.Protocol):
     """The server's side of HTTP/1.1: every request with a length is answered with 200."""
+
+    transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Nothing is said before the first request."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.outside.parcels import Parcel
+from services.campaign.rules import addresses
 from services.campaign.store import manners, parcels, tracking
 from shared import clock
 
@@ -53,9 +54,9 @@ async def keep(session: AsyncSession, kept: Sequence[tuple[int, int, Parcel, str
         await parcels.put_in(session, inbox)
 
 
-async def keep_test(session: AsyncSession, parcel: Parcel) -> None:
-    """Keep a test that goes to no provider."""
-    await parcels.keep(session, [_sunk(parcel, now=clock.now(), message=None, viewer=None)])
+async def keep_test(session: AsyncSession, parcel: Parcel, viewer: int | None) -> None:
+    """Keep a test that goes to no provider; it shows what is known of the viewer it was written for."""
+    await parcels.keep(session, [_sunk(parcel, now=clock.now(), message=None, viewer=viewer)])
 
 
 def _sunk(parcel: Parcel, *, now: object, message: int | None, viewer: int | None) -> dict[str, object]:
@@ -64,7 +65,7 @@ def _sunk(parcel: Parcel, *, now: object, message: int | None, viewer: int | Non
         "channel": parcel.channel,
         "message_id": message,
         "profile_id": viewer,
-        "address": parcel.address,
+        "address": addresses.masked(parcel.address),
         "subject": parcel.subject,
         "body": parcel.body,
         "html": parcel.html,

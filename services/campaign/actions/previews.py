@@ -76,7 +76,7 @@ async def test(house: House, key: str, asked: TestInput) -> TestSent:
     if counter.keeps is None:
         raise Unavailable(counter.held_up or "nothing can be sent now")
     async with house.db.transaction() as session:
-        await outgoing.keep_test(session, parcel)
+        await outgoing.keep_test(session, parcel, contact.profile_id if contact else None)
     return TestSent(accepted=True, detail="kept in the local sink: see /v1/outbox", variant=texts.variant)
 
 

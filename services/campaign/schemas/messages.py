@@ -83,7 +83,7 @@ class Parcel(Output):
     channel: Channel
     campaign: str | None
     profile_id: int | None
-    address: str
+    address: str = Field(description="Masked")
     subject: str | None
     body: str
     html: str | None
