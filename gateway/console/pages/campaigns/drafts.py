@@ -1,0 +1,115 @@
+"""A campaign as its steps edit it: the body of a PUT, made of what the API shows and given back whole."""
+
+from __future__ import annotations
+
+import copy
+import re
+import secrets
+from collections import OrderedDict
+from typing import Any
+
+from gateway.console.desk import Desk, t
+
+SET = (
+    "name",
+    "trigger",
+    "channel",
+    "content",
+    "time",
+    "quiet_hours",
+    "rate",
+    "transactional",
+    "holdout",
+    "conversion",
+    "tracking",
+)
+"""What an operator sets; everything else the campaign service knows by itself."""
+LONGEST = 64
+KEPT = 100
+"""Lists remembered between two steps, the oldest forgotten: the API shows of a list only its length."""
+_lists: OrderedDict[tuple[str, str], list[str]] = OrderedDict()
+
+
+def blank(*, name: str, channel: str = "email", segment: str = "") -> dict[str, Any]:
+    """A new draft; its message is a beginning that the review points at until it is another one."""
+    made = {
+        "name": name,
+        "trigger": {"manual": {"segment": segment}},
+        "channel": channel,
+        "content": {"subject": t("campaigns.first_subject"), "body": t("campaigns.first_body"), "missing": "blank"},
+    }
+    fit(made)
+    return made
+
+
+def of(desk: Desk, campaign: dict[str, Any]) -> dict[str, Any]:
+    """The body of a PUT that changes nothing; a list that is not remembered is empty."""
+    made: dict[str, Any] = {name: copy.deepcopy(campaign[name]) for name in SET if campaign.get(name) is not None}
+    made = _without_nothing(made)
+    manual = made["trigger"].get("manual")
+    if manual is not None and "segment" not in manual:
+        remembered = _lists.get((str(desk.operator["login"]), campaign["key"]), [])
+        made["trigger"] = {"manual": {"list": list(remembered)}}
+    made["content"].setdefault("variants", [])
+    return made
+
+
+def remember(desk: Desk, key: str, body: dict[str, Any]) -> None:
+    """Keep a list that was given, so that the next step can give it again."""
+    refs = (body["trigger"].get("manual") or {}).get("list")
+    if refs:
+        _lists[(str(desk.operator["login"]), key)] = list(refs)
+        while len(_lists) > KEPT:
+            _lists.popitem(last=False)
+
+
+def fit(body: dict[str, Any]) -> None:
+    """Leave only the texts that the channel has, in every variant; a subject that is needed is there."""
+    channel, content = body["channel"], body["content"]
+    for one in (content, *content.get("variants", ())):
+        if channel == "sms":
+            one.pop("subject", None)
+        else:
+            one.setdefault("subject", content.get("subject") or t("campaigns.first_subject"))
+        if channel != "email":
+            one.pop("html", None)
+        if channel not in ("push", "inbox"):
+            one.pop("link", None)
+
+
+def unwritten(campaign: dict[str, Any]) -> bool:
+    """Whether the message is still the one it began with."""
+    return bool(campaign["content"]["body"] == t("campaigns.first_body"))
+
+
+def whole(body: dict[str, Any]) -> dict[str, Any]:
+    """The body without what is empty."""
+    sent: dict[str, Any] = _without_nothing(copy.deepcopy(body))
+    if not sent.get("conversion", {}).get("event"):
+        sent.pop("conversion", None)
+    if "manual" not in sent["trigger"]:
+        sent.pop("time", None)
+    if sent.get("transactional"):
+        sent.pop("holdout", None)
+        if isinstance(sent.get("quiet_hours"), dict):
+            sent.pop("quiet_hours")
+    return sent
+
+
+def _without_nothing(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nothing(one) for name, one in value.items() if one is not None}
+    if isinstance(value, list):
+        return [_without_nothing(one) for one in value]
+    return value
+
+
+def refs_of(text: str) -> list[str]:
+    """Viewers of a pasted list: one a line or between commas, each once."""
+    return list(dict.fromkeys(one for one in re.split(r"[\s,;]+", text) if one))
+
+
+def key_of(name: str) -> str:
+    """A key made of a name's Latin letters and digits, with an end of its own."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:LONGEST].strip("-")
+    return f"{slug or 'campaign'}-{secrets.token_hex(2)}"

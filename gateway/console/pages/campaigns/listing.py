@@ -1,0 +1,155 @@
+"""The list of campaigns: state, channel, audience, and how far each came."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from nicegui import ui
+
+from gateway.console import frame, parts
+from gateway.console.api import ApiError
+from gateway.console.desk import Desk, t
+from gateway.console.pages.campaigns import words
+
+SHOWN = ("all", "now", "manual", "automatic", "archived")
+NOW = ("submitted", "approved", "running", "paused")
+PARALLEL = 4
+"""Reports asked for at once."""
+
+
+@frame.page("/campaigns", title="campaigns.title", permission="campaign:read")
+async def campaigns(desk: Desk) -> None:
+    """All but the archived, or what `?show=` names; figures come after the table."""
+    chosen = desk.query.get("show", "")
+    show = chosen if chosen in SHOWN else SHOWN[0]
+    with parts.row():
+        with ui.element("nav").classes("m-row m-tight").props(f'aria-label="{t("campaigns.title")}"'):
+            for name in SHOWN:
+                link = ui.element("a").classes("m-pill").props(f'href="/campaigns?show={name}"')
+                if name == show:
+                    link.classes("m-here").props("aria-current=page")
+                with link:
+                    ui.label(t(f"campaigns.show.{name}"))
+        ui.element("div").classes("m-grow")
+        search = ui.input(t("campaigns.find")).props("type=search").style("width:220px")
+        channel = ui.select(
+            {"": t("campaigns.any_channel"), **{one: words.channel(one) for one in words.CHANNELS}},
+            value="",
+            label=t("campaigns.channel"),
+        ).style("width:150px")
+        if desk.may("campaign:write"):
+            parts.button(t("campaigns.new"), href="/campaigns/new", kind="primary", icon="add")
+    with parts.panel():
+        every = await _every(desk, show)
+        if not every:
+            _empty(desk, show)
+            return
+        segments = await _segments(desk)
+        figures: dict[str, dict[str, Any]] = {}
+        table = parts.Table(
+            _columns(), [_row(desk, one, segments, None) for one in every], key="key", choose="campaigns"
+        )
+        with parts.row():
+            ui.label(t("shared.all_shown", n=desk.number(len(every)))).classes("m-mute m-small")
+            as_of = ui.label("").classes("m-mute m-small m-grow")
+            table.chooser()
+
+    def draw() -> None:
+        word = (search.value or "").casefold()
+        wanted = [
+            one
+            for one in every
+            if (word in one["name"].casefold() or word in one["key"].casefold())
+            and channel.value in ("", one["channel"])
+        ]
+        table.replace([_row(desk, one, segments, figures.get(one["key"])) for one in wanted])
+
+    async def count() -> None:
+        limit = asyncio.Semaphore(PARALLEL)
+
+        async def one(key: str) -> None:
+            async with limit:
+                try:
+                    figures[key] = (await desk.api.get(f"/v1/campaigns/{key}/report"))["funnel"]
+                except ApiError:
+                    return  # the list stands without its figures
+
+        await asyncio.gather(*(one(each["key"]) for each in every if each["started_at"] or each["finished_at"]))
+        as_of.text = t("campaigns.counted_at", at=f"{datetime.now(UTC).astimezone(desk.zone):%H:%M:%S}")
+        draw()
+
+    search.on_value_change(draw)
+    channel.on_value_change(draw)
+    ui.timer(0, count, once=True)
+
+
+async def _every(desk: Desk, show: str) -> list[dict[str, Any]]:
+    """The campaigns of a view, what was touched last first."""
+    found = await desk.api.every("/v1/campaigns", state="archived" if show == "archived" else None)
+    kept: dict[str, Callable[[dict[str, Any]], bool]] = {
+        "all": lambda one: True,
+        "archived": lambda one: True,
+        "now": lambda one: one["state"] in NOW,
+        "manual": words.manual,
+        "automatic": lambda one: not words.manual(one),
+    }
+    return sorted((one for one in found if kept[show](one)), key=lambda one: str(one["updated_at"]), reverse=True)
+
+
+async def _segments(desk: Desk) -> dict[str, str]:
+    """Names of segments; without them their keys stand."""
+    try:
+        return {one["key"]: one["name"] for one in await desk.api.every("/v1/segments")}
+    except ApiError:
+        return {}
+
+
+def _empty(desk: Desk, show: str) -> None:
+    if show != "all":
+        parts.empty("campaign", t("campaigns.none_here"), t("campaigns.none_here_hint"))
+        return
+    action = t("campaigns.new") if desk.may("campaign:write") else ""
+    parts.empty("campaign", t("campaigns.none"), t("campaigns.none_hint"), action=action, href="/campaigns/new")
+
+
+def _columns() -> list[parts.Column]:
+    return [
+        parts.Column("name", t("campaigns.name")),
+        parts.Column("state", t("campaigns.state")),
+        parts.Column("channel", t("campaigns.channel")),
+        parts.Column("audience", t("campaigns.audience")),
+        parts.Column("sent", t("campaigns.steps.sent"), number=True),
+        parts.Column("delivered", t("campaigns.steps.delivered"), number=True),
+        parts.Column("opened", t("campaigns.steps.opened"), number=True),
+        parts.Column("clicked", t("campaigns.steps.clicked"), number=True),
+        parts.Column("converted", t("campaigns.steps.converted"), number=True),
+        parts.Column("updated", t("campaigns.updated")),
+        parts.Column("campaign_key", t("campaigns.key"), mono=True, shown=False),
+        parts.Column("started", t("campaigns.started"), shown=False),
+    ]
+
+
+def _row(desk: Desk, one: dict[str, Any], segments: dict[str, str], funnel: dict[str, Any] | None) -> dict[str, Any]:
+    told = funnel or {}
+
+    def share(step: str, of: str) -> str:
+        return desk.percent(words.rate(told[step], told[of])) if told.get(of) else ""
+
+    return {
+        "key": one["key"],
+        "campaign_key": one["key"],
+        "name": parts.Link(one["name"], f"/campaigns/{one['key']}"),
+        "state": parts.Badge(*words.state(one)),
+        "channel": words.channel(one["channel"]),
+        "audience": words.audience(desk, one["trigger"], segments),
+        "sent": told.get("sent", ""),
+        "delivered": share("delivered", "sent"),
+        "opened": share("opened", "delivered"),
+        "clicked": share("clicked", "delivered"),
+        "converted": share("converted", "sent"),
+        "updated": parts.When(one["updated_at"]),
+        "started": parts.When(one["started_at"]),
+    }

@@ -1,0 +1,97 @@
+"""How far a campaign is, every second while it sends: done, rate, end, what waits, and why messages were not sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nicegui import ui
+
+from gateway.console import parts
+from gateway.console.desk import Desk, t
+from gateway.console.pages.campaigns import words
+
+EVERY = 1.0
+MOVING = ("running", "paused")
+SHOWN = ("planned", "claimed", "calling", "accepted", "failed", "skipped", "unknown", "held")
+
+
+async def draw(desk: Desk, one: dict[str, Any]) -> None:
+    """The bar and the figures; a bus campaign also shows what came in."""
+    key = one["key"]
+    if one["state"] in ("draft", "submitted", "approved"):
+        parts.empty("hourglass_empty", t("campaigns.not_started"), t(f"campaigns.not_started_hint.{one['state']}"))
+        return
+    with parts.panel(t("campaigns.tab.progress")):
+        bar = parts.progress("")
+        figures = parts.row().style("gap:32px")
+        hint = ui.label("").classes("m-mute m-small")
+    with parts.grid():
+        with parts.panel(t("campaigns.messages"), span=4):
+            states = parts.Table(_columns(t("campaigns.state")))
+        with parts.panel(t("campaigns.waiting"), hint=t("campaigns.waiting_hint"), span=4):
+            waiting = parts.Table(_columns(t("campaigns.for_what")))
+        with parts.panel(t("campaigns.not_sent"), span=4):
+            reasons = parts.Table(_columns(t("campaigns.why_not")))
+
+    async def look() -> None:
+        told = await desk.api.get(f"/v1/campaigns/{key}/progress")
+        _show(desk, told, bar, figures)
+        hint.text = "" if told["delivery_ready"] else t("campaigns.held_up", why=told["delivery_reason"] or "")
+        counted = {name: told["states"].get(name, 0) for name in SHOWN}
+        states.replace(_rows({words.message_state(name): number for name, number in counted.items() if number}))
+        waiting.replace(_rows({words.reason(desk, name): number for name, number in told["waiting"].items()}))
+        reasons.replace(_rows({words.reason(desk, name): number for name, number in told["reasons"].items()}))
+        if told["state"] != one["state"]:
+            timer.deactivate()
+            ui.navigate.to(f"/campaigns/{key}")
+        elif told["state"] not in MOVING:
+            timer.deactivate()
+
+    timer = ui.timer(EVERY, look)
+    if one["trigger"].get("bus"):
+        with parts.panel(t("campaigns.triggers"), hint=t("campaigns.triggers_hint")):
+            parts.later(lambda: _triggers(desk, key))
+
+
+def _columns(label: str) -> list[parts.Column]:
+    return [parts.Column("name", label), parts.Column("n", t("campaigns.messages"), number=True)]
+
+
+def _rows(counted: dict[str, int]) -> list[dict[str, Any]]:
+    return [{"id": name, "name": name, "n": number} for name, number in counted.items()]
+
+
+def _show(desk: Desk, told: dict[str, Any], bar: parts.progress, figures: ui.element) -> None:
+    done, total = told["done"], told["total"]
+    text = t("campaigns.done_of", done=desk.number(done), total=desk.number(total))
+    if not told["planning_done"]:
+        text = t("campaigns.planning", n=desk.number(total))
+    bar.show(done, total or None if told["planning_done"] else None, text)
+    figures.clear()
+    with figures:
+        parts.figure_line(t("campaigns.done"), desk.percent(words.rate(done, total)))
+        parts.figure_line(t("campaigns.steps.sent"), desk.number(told["states"].get("accepted", 0)))
+        parts.figure_line(t("campaigns.pace_now"), t("campaigns.per_second", n=desk.number(told["rate"])))
+        parts.figure_line(t("campaigns.ends"), desk.time(told["eta"]))
+
+
+async def _triggers(desk: Desk, key: str) -> None:
+    """What other systems sent over the bus."""
+    listing = parts.Listing(
+        fetch=lambda cursor: desk.api.get(f"/v1/campaigns/{key}/triggers", limit=25, cursor=cursor),
+        columns=[
+            parts.Column("at", t("campaigns.at")),
+            parts.Column("trigger", t("campaigns.trigger"), mono=True),
+            parts.Column("state", t("campaigns.state")),
+            parts.Column("recipients", t("campaigns.viewers"), number=True),
+        ],
+        row=lambda one: {
+            "id": one["id"],
+            "at": parts.When(one["at"]),
+            "trigger": one["trigger_id"],
+            "state": parts.Badge(t(f"campaigns.trigger_states.{one['state']}")),
+            "recipients": one["recipients"],
+        },
+        empty=lambda: parts.empty("input", t("campaigns.no_triggers"), t("campaigns.no_triggers_hint")),
+    )
+    await listing.load()

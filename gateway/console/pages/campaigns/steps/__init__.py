@@ -1,0 +1,1 @@
+"""The steps of making a campaign, each a page of its own."""
