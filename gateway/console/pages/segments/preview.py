@@ -15,6 +15,8 @@ from gateway.console.pages.people.rows import named
 from gateway.console.pages.segments.members import person
 from gateway.console.parts.rule import Builder
 
+SAID = 2
+"""Messages about the rule that stand beside the count too: their places may be out of sight."""
 DEBOUNCE = 0.45
 """Seconds without an edit before the rule is asked about."""
 
@@ -69,9 +71,12 @@ class Preview:
                 self._show_people(told["count"], list(people))
 
     def _refused(self, error: ApiError) -> None:
-        left = self._wrong(error.fields)
-        said = t("segments.incomplete") if error.status == 422 else "\n".join(parts.words(error))
-        self._show(None, "; ".join([said, *left]))
+        self._wrong(error.fields)
+        if error.status != 422:
+            self._show(None, ": ".join(filter(None, parts.words(error))))
+            return
+        told = list(error.fields.values())[:SAID]
+        self._show(None, "; ".join([t("segments.incomplete"), *told]))
 
     def _show(self, count: int | None, said: str) -> None:
         self.count = count

@@ -83,7 +83,7 @@ def name(
 
 def event(edit: Editing, node: Node, key: str, *, then: Any = None, label: str = "") -> None:
     """The name of an event."""
-    name(edit, node, key, edit.known.events, label=label or t("rules.event"), width=250, then=then)
+    name(edit, node, key, edit.known.events, label=label or t("rules.event"), width=232, then=then)
 
 
 def text(edit: Editing, node: Node, key: str, *, label: str, width: int = 140, optional: bool = False) -> None:
@@ -224,7 +224,7 @@ def bounds(edit: Editing, get: Callable[[], Node], put: Callable[[Node], None], 
 
     def one(operator: str, value: Any) -> None:
         offered = {name: t(f"rules.bounds.{name}") for name in operators if name not in held or name == operator}
-        choose(offered, operator, lambda new: turned(operator, new), label=t("rules.compare"), width=108)
+        choose(offered, operator, lambda new: turned(operator, new), label=t("rules.compare"), width=92)
         if operator == "between":
             pair = list(value)
             proxy = Editing(known=edit.known, changed=lambda: changed(operator, list(pair)), redraw=edit.redraw)
