@@ -16,6 +16,8 @@ from services.campaign.outside import smtp, web
 from services.campaign.outside.parcels import Provider
 from services.campaign.rules import letters, sending, tracking
 from services.campaign.settings import CampaignSettings
+from services.campaign.tables import suppressions
+from shared import lasting
 from shared.house import House
 
 SINK = "sink:"
@@ -93,11 +95,14 @@ async def opened(house: House) -> AsyncIterator[Desk]:
         "push": _web("push", settings.push_url, settings),
         "inbox": Counter("inbox", keeps="inbox"),
     }
+    async with house.db.transaction() as session:
+        # It outlives a change of the secret: an address that is of no use stays so.
+        address_key = await lasting.key(session, "suppression", since=suppressions)
     desk = Desk(
         sender,
         settings.key("message-id"),
         settings.key(tracking.PURPOSE),
-        settings.key("suppression"),
+        address_key,
         settings.public_url.rstrip("/"),
         counters,
     )
