@@ -214,14 +214,17 @@ def radar(
 def funnel(
     steps: Sequence[tuple[str, float]], *, height: int = 240, label: str = "", on_click: Any = None
 ) -> ui.echart:
-    """Steps from many to few as bars on their side: count, share of the first, and share of the step before."""
+    """Steps from many to few as bars on their side: count, share of the first, and share of the step before.
+
+    A step with more than the one before is no part of it, and shows no share of it.
+    """
     desk = desks.here()
     first = steps[0][1] if steps else 0
     names, said = [name for name, _ in steps], []
     for number, (_, value) in enumerate(steps):
         before = steps[number - 1][1] if number else value
         of_first = desk.percent(value / first) if first else "–"
-        of_before = f"  ·  {desk.percent(value / before)} ↧" if number and before else ""
+        of_before = f"  ·  {desk.percent(value / before)} ↧" if number and before and value <= before else ""
         said.append(f"{desk.number(value)}  ·  {of_first}{of_before}")
     return chart(
         {

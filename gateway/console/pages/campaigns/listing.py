@@ -52,6 +52,7 @@ async def campaigns(desk: Desk) -> None:
         table = parts.Table(
             _columns(), [_row(desk, one, segments, None) for one in every], key="key", choose="campaigns"
         )
+        table.table.classes("m-narrow")
         with parts.row():
             ui.label(t("shared.all_shown", n=desk.number(len(every)))).classes("m-mute m-small")
             as_of = ui.label("").classes("m-mute m-small m-grow")
@@ -103,6 +104,18 @@ async def _segments(desk: Desk) -> dict[str, str]:
     """Names of segments; without them their keys stand."""
     try:
         return {one["key"]: one["name"] for one in await desk.api.every("/v1/segments")}
+    except ApiError:
+        return {}
+
+
+async def segment_names(desk: Desk, trigger: dict[str, Any]) -> dict[str, str]:
+    """The name of a trigger's segment; its key stands where segment does not answer."""
+    manual = trigger.get("manual") or {}
+    key = manual.get("segment") or trigger.get("segment_entered") or trigger.get("segment_left")
+    if not key:
+        return {}
+    try:
+        return {key: (await desk.api.get(f"/v1/segments/{key}"))["name"]}
     except ApiError:
         return {}
 

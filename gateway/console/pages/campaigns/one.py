@@ -8,9 +8,9 @@ from typing import Any
 from nicegui import ui
 
 from gateway.console import frame, parts
-from gateway.console.api import ApiError
 from gateway.console.desk import Desk, t
 from gateway.console.pages.campaigns import acts, progress, recipients, report, setup, words
+from gateway.console.pages.campaigns.listing import segment_names
 from gateway.console.pages.campaigns.making import OPEN
 
 TABS: dict[str, Callable[[Desk, dict[str, Any]], Awaitable[None]]] = {
@@ -19,6 +19,7 @@ TABS: dict[str, Callable[[Desk, dict[str, Any]], Awaitable[None]]] = {
     "recipients": recipients.draw,
     "setup": setup.draw,
 }
+ENDED = ("finished", "cancelled", "archived")
 
 
 @frame.page("/campaigns/{key}", title="campaigns.one", permission="campaign:read")
@@ -36,7 +37,7 @@ async def campaign_tab(desk: Desk, key: str, tab: str) -> None:
 
 async def _draw(desk: Desk, one: dict[str, Any], tab: str) -> None:
     ui.page_title(f"{one['name']} · Marquee")
-    _head(desk, one, await _segments(desk, one))
+    _head(desk, one, await segment_names(desk, one["trigger"]))
     with ui.element("nav").classes("m-tabs").props(f'aria-label="{t("campaigns.one")}"'):
         for name in TABS:
             link = ui.element("a").classes("m-tab").props(f'href="/campaigns/{one["key"]}/{name}"')
@@ -45,19 +46,6 @@ async def _draw(desk: Desk, one: dict[str, Any], tab: str) -> None:
             with link:
                 ui.label(t(f"campaigns.tab.{name}"))
     parts.later(lambda: TABS[tab](desk, one), lines=6)
-
-
-async def _segments(desk: Desk, one: dict[str, Any]) -> dict[str, str]:
-    """The name of its segment; its key stands where segment does not answer."""
-    trigger = one["trigger"]
-    manual = trigger.get("manual") or {}
-    key = manual.get("segment") or trigger.get("segment_entered") or trigger.get("segment_left")
-    if not key:
-        return {}
-    try:
-        return {key: (await desk.api.get(f"/v1/segments/{key}"))["name"]}
-    except ApiError:
-        return {}
 
 
 def _head(desk: Desk, one: dict[str, Any], segments: dict[str, str]) -> None:
@@ -79,7 +67,7 @@ def _head(desk: Desk, one: dict[str, Any], segments: dict[str, str]) -> None:
             acts.draw(desk, one)
     if one["note"] and one["state"] == "draft":
         parts.alert(t("campaigns.sent_back"), detail=one["note"])
-    if not one["delivery"]["ready"]:
+    if not one["delivery"]["ready"] and one["state"] not in ENDED:
         parts.alert(t("campaigns.not_ready"), detail=str(one["delivery"]["reason"] or ""))
 
 

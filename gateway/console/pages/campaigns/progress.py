@@ -28,19 +28,22 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
     with parts.grid():
         with parts.panel(t("campaigns.messages"), span=4):
             states = parts.Table(_columns(t("campaigns.state")))
-        with parts.panel(t("campaigns.waiting"), hint=t("campaigns.waiting_hint"), span=4):
+        with parts.panel(t("campaigns.waiting"), hint=t("campaigns.waiting_hint"), span=4) as waits:
             waiting = parts.Table(_columns(t("campaigns.for_what")))
-        with parts.panel(t("campaigns.not_sent"), span=4):
+        with parts.panel(t("campaigns.not_sent"), span=4) as missed:
             reasons = parts.Table(_columns(t("campaigns.why_not")))
 
     async def look() -> None:
         told = await desk.api.get(f"/v1/campaigns/{key}/progress")
         _show(desk, told, bar, figures)
-        hint.text = "" if told["delivery_ready"] else t("campaigns.held_up", why=told["delivery_reason"] or "")
+        stuck = told["state"] in MOVING and not told["delivery_ready"]
+        hint.text = t("campaigns.held_up", why=told["delivery_reason"] or "") if stuck else ""
         counted = {name: told["states"].get(name, 0) for name in SHOWN}
         states.replace(_rows({words.message_state(name): number for name, number in counted.items() if number}))
         waiting.replace(_rows({words.reason(desk, name): number for name, number in told["waiting"].items()}))
         reasons.replace(_rows({words.reason(desk, name): number for name, number in told["reasons"].items()}))
+        waits.set_visibility(bool(told["waiting"]))
+        missed.set_visibility(bool(told["reasons"]))
         if told["state"] != one["state"]:
             timer.deactivate()
             ui.navigate.to(f"/campaigns/{key}")
@@ -71,8 +74,9 @@ def _show(desk: Desk, told: dict[str, Any], bar: parts.progress, figures: ui.ele
     with figures:
         parts.figure_line(t("campaigns.done"), desk.percent(words.rate(done, total)))
         parts.figure_line(t("campaigns.steps.sent"), desk.number(told["states"].get("accepted", 0)))
-        parts.figure_line(t("campaigns.pace_now"), t("campaigns.per_second", n=desk.number(told["rate"])))
-        parts.figure_line(t("campaigns.ends"), desk.time(told["eta"]))
+        if told["state"] in MOVING:
+            parts.figure_line(t("campaigns.pace_now"), t("campaigns.per_second", n=desk.number(told["rate"])))
+            parts.figure_line(t("campaigns.ends"), desk.time(told["eta"]))
 
 
 async def _triggers(desk: Desk, key: str) -> None:

@@ -20,7 +20,7 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
     if not funnel["planned"]:
         parts.empty("query_stats", t("campaigns.no_report"), t("campaigns.no_report_hint"))
         return
-    with ui.element("div").classes("m-figures"):
+    with ui.element("div").classes("m-figures m-figures-many"):
         _figures(desk, told)
     with parts.grid():
         with parts.panel(t("campaigns.funnel"), span=6):
@@ -66,7 +66,7 @@ def _trend(desk: Desk, one: dict[str, Any], told: dict[str, Any]) -> None:
     }
     parts.lines(labels, lines, bands=bands, percent=True, height=220, label=t("campaigns.trend"))
     event = names.event(told["conversion_event"])
-    within = (one["conversion"] or {}).get("within", "")
+    within = words.length((one["conversion"] or {}).get("within", ""))
     ui.label(t("campaigns.trend_foot", event=event, within=within)).classes("m-mute m-small")
 
 

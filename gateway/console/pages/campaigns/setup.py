@@ -9,14 +9,16 @@ from nicegui import ui
 from gateway.console import parts
 from gateway.console.desk import Desk, t
 from gateway.console.pages.campaigns import words
+from gateway.console.pages.campaigns.listing import segment_names
 from gateway.console.pages.campaigns.steps.review import estimate, summary
 
 
 async def draw(desk: Desk, one: dict[str, Any]) -> None:
     """Summary, life and texts; the estimate while it can still change."""
+    segments = await segment_names(desk, one["trigger"])
     with parts.grid():
         with parts.panel(t("campaigns.summary"), span=5):
-            summary(desk, one, {})
+            summary(desk, one, segments)
             _life(desk, one)
         with parts.panel(t("campaigns.texts"), span=7):
             _texts(t("campaigns.default_text"), one["content"])
@@ -42,7 +44,8 @@ def _life(desk: Desk, one: dict[str, Any]) -> None:
 
 
 def _texts(name: str, content: dict[str, Any]) -> None:
-    parts.badge(name, "accent")
+    with parts.row():
+        parts.badge(name, "accent")
     with ui.element("div").classes("m-letter"):
         if content["subject"]:
             ui.label(content["subject"]).classes("m-strong")

@@ -94,3 +94,8 @@ def message_state(word: str) -> str:
 def rate(part: float, whole: float) -> float | None:
     """A share, where there is something to share."""
     return part / whole if whole else None
+
+
+def length(within: str) -> str:
+    """A length of time as the API has it, 7d, for reading."""
+    return f"{within[:-1]} {t(f'rules.units.{within[-1]}')}" if within else ""

@@ -47,7 +47,7 @@ def summary(desk: Desk, campaign: dict[str, Any], segments: dict[str, str]) -> N
         (t("campaigns.quiet_hours"), "–" if campaign["transactional"] else words.quiet(campaign)),
         (t("campaigns.pace"), t("campaigns.per_second", n=desk.number(rate)) if rate else t("campaigns.unlimited")),
         (t("campaigns.holdout"), desk.percent(campaign["holdout"])),
-        (t("campaigns.conversion"), f"{names.event(goal['event'])} · {goal['within']}" if goal else "–"),
+        (t("campaigns.conversion"), f"{names.event(goal['event'])} · {words.length(goal['within'])}" if goal else "–"),
     ]
     parts.facts(shown)
 

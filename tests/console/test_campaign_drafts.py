@@ -1,0 +1,95 @@
+"""Drafts of campaigns: what the API shows comes back unchanged, and only the texts that a channel has are sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from gateway.console.api import Api
+from gateway.console.desk import Desk
+from gateway.console.pages.campaigns import drafts
+
+SHOWN: dict[str, Any] = {
+    "key": "k",
+    "name": "One",
+    "state": "draft",
+    "version": 3,
+    "trigger": {"segment_entered": None, "event": None, "manual": {"segment": "fans", "list_length": None}},
+    "channel": "email",
+    "content": {
+        "subject": "s",
+        "body": "b",
+        "html": None,
+        "link": None,
+        "missing": "skip",
+        "variants": [
+            {"name": "tag:a", "when": {"segment": None, "tag": "a"}, "subject": "t", "body": "c", "html": None}
+        ],
+    },
+    "time": {"at": None, "local": "2027-01-01T08:00:00"},
+    "quiet_hours": {"from": "22:00", "to": "08:00"},
+    "rate": None,
+    "transactional": False,
+    "holdout": 0.1,
+    "conversion": {"event": "Order Completed", "where": [{"property": "p", "eq": 1, "ne": None}], "within": "7d"},
+    "tracking": True,
+    "note": None,
+}
+
+
+def desk(login: str = "ann") -> Desk:
+    """A desk of that operator, without a page."""
+    return Desk(api=Api(httpx.AsyncClient()), operator={"login": login})
+
+
+def test_what_is_shown_comes_back_as_it_was_set() -> None:
+    body = drafts.whole(drafts.of(desk(), SHOWN))
+    assert body == {
+        "name": "One",
+        "trigger": {"manual": {"segment": "fans"}},
+        "channel": "email",
+        "content": {
+            "subject": "s",
+            "body": "b",
+            "missing": "skip",
+            "variants": [{"name": "tag:a", "when": {"tag": "a"}, "subject": "t", "body": "c"}],
+        },
+        "time": {"local": "2027-01-01T08:00:00"},
+        "quiet_hours": {"from": "22:00", "to": "08:00"},
+        "transactional": False,
+        "holdout": 0.1,
+        "conversion": {"event": "Order Completed", "where": [{"property": "p", "eq": 1}], "within": "7d"},
+        "tracking": True,
+    }
+
+
+def test_a_list_is_remembered_for_who_gave_it() -> None:
+    listed = {**SHOWN, "key": "listed", "trigger": {"manual": {"segment": None, "list_length": 2}}}
+    given = {"trigger": {"manual": {"list": ["user_id:a", "7"]}}}
+    drafts.remember(desk(), "listed", given)
+    assert drafts.of(desk(), listed)["trigger"] == {"manual": {"list": ["user_id:a", "7"]}}
+    assert drafts.of(desk("bob"), listed)["trigger"] == {"manual": {"list": []}}
+
+
+def test_a_channel_has_its_own_texts() -> None:
+    body = drafts.of(desk(), SHOWN)
+    body["content"]["html"] = "<p>b</p>"
+    body["channel"] = "sms"
+    drafts.fit(body)
+    texts = [body["content"], *body["content"]["variants"]]
+    assert not any({"subject", "html", "link"} & set(one) for one in texts)
+
+
+def test_what_cannot_be_together_is_not_sent_together() -> None:
+    body = drafts.of(desk(), SHOWN)
+    body["transactional"] = True
+    body["trigger"] = {"event": "Signed Up"}
+    body["conversion"]["event"] = ""
+    assert not {"holdout", "quiet_hours", "time", "conversion"} & set(drafts.whole(body))
+
+
+def test_a_pasted_list_is_taken_apart() -> None:
+    assert drafts.refs_of(" user_id:a, 7\n7;email:b@example.com\n\n") == ["user_id:a", "7", "email:b@example.com"]
+    assert drafts.key_of("Come back, 老朋友!").startswith("come-back-")
+    assert drafts.key_of("老朋友").startswith("campaign-")
