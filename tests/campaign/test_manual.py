@@ -288,9 +288,18 @@ async def test_the_cap_counts_over_campaigns_and_spares_transactional_ones(
 ) -> None:
     segments.of = {"silent": [1, 2]}
     running = await campaign(marketing_cap=1)
-    mail.rcpt = lambda address: "450 later" if address.startswith("p2@") and not mail.arrived else "250 OK"
+    turned_away: list[str] = []
+
+    def reply(address: str) -> str:
+        if address.startswith("p2@") and not turned_away:
+            turned_away.append(address)
+            return "450 later"
+        return "250 OK"
+
+    mail.rcpt = reply
     await begin(running, manual())
-    await eventually(lambda: arrived(mail, 1))
+    await eventually(lambda: waits(running, PATH, {"try_later": 1}))
+    assert mail.addresses == ["p1@example.com"]
     await begin(running, manual({"list": ["1"]}), "/v1/campaigns/second")
     second = await eventually(lambda: finished(running, "/v1/campaigns/second"))
     assert second["reasons"] == {"capped": 1}
