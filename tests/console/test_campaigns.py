@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.console.conftest import Console, use, wait_drawn
+from tests.console.conftest import PATIENCE, Console, use, wait_drawn
 
 OpenPage = Callable[..., Page]
 
@@ -99,7 +99,7 @@ def test_a_campaign_is_made_approved_sent_and_reported(open_page: OpenPage, cons
     page.get_by_role("button", name="Save and go on").click()
     page.wait_for_url("**/edit?step=review")
     wait_drawn(page)
-    expect(page.get_by_text("Would get it")).to_be_visible()
+    expect(page.get_by_text("Would get it", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Approve")).to_have_count(0)
     page.get_by_role("button", name="Submit for approval").click()
     page.wait_for_url(f"**/campaigns/{key}")
@@ -114,7 +114,7 @@ def test_a_campaign_is_made_approved_sent_and_reported(open_page: OpenPage, cons
     dialog.get_by_role("button", name="Approve").click()
     approver.get_by_role("button", name="Start").click()
     approver.get_by_role("dialog").get_by_role("button", name="Start").click()
-    expect(approver.get_by_text("finished", exact=True)).to_be_visible()
+    expect(approver.get_by_text("finished", exact=True)).to_be_visible(timeout=PATIENCE)
 
     with console.tool() as tool:
         told = tool.get(f"/v1/campaigns/{key}/report").json()
