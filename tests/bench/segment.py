@@ -218,14 +218,14 @@ class _Arrivals:
         return not self._left
 
     async def listen(self, bus: Bus, opened: asyncio.Event) -> None:
-        """Read until cancelled."""
+        """Read until everybody has entered, or until cancelled."""
         kinds = (EventRecorded.kind, SegmentChanged.kind)
         subjects = [f"facts.{part}.{kind}" for part in range(PARTITIONS) for kind in kinds]
         pull = Pull(bus, "FACTS", subjects, (await bus.state("FACTS")).last + 1)
         await pull.open()
         opened.set()
         try:
-            while True:
+            while self._left:
                 for received in await pull.batch(256):
                     self._note(msgspec.json.decode(received.data, type=Message), time.time())
         finally:

@@ -213,9 +213,16 @@ async def test_weights_are_told_with_the_tags_and_when_they_change(running: Runn
         await ask(running, "PUT", "/v1/profiles/anonymous_id:a1/tags/vip", {"weight": 0.25})
     last = (await eventually(lambda: _facts(running, 3)))[-1]
     assert (last.tags, last.weights, last.tag_since) == (["vip"], {"vip": 0.5}, {"vip": early})
+    before = last.version
     await ask(running, "PUT", "/v1/profiles/anonymous_id:a1/tags/vip", {"weight": 0.75})
-    last = (await eventually(lambda: _facts(running, 4)))[-1]
-    assert (last.version, last.weights, last.tag_since) == (4, {"vip": 0.75}, {"vip": early})
+
+    async def told_anew() -> ProfileUpdated:
+        newest = (await running.told(ProfileUpdated))[-1]
+        assert newest.version > before
+        return newest
+
+    last = await eventually(told_anew)
+    assert (last.weights, last.tag_since) == ({"vip": 0.75}, {"vip": early})
     async with running.db.transaction() as session:
         facts, _ = await snapshots.profiles(session, None, 10)
     assert facts == [last]

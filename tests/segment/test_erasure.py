@@ -21,13 +21,14 @@ async def _person(home: Running) -> dict[str, list[dict[str, Any]]]:
     """Everything segment knows of viewer 1."""
     found: dict[str, list[dict[str, Any]]] = {}
     after: str | None = None
-    while True:
+    more = True
+    while more:
         asked = PersonAsked(profile_ids=[1], origins=["user_id:u1"], after=after)
         page = await home.house.bus.ask(asked, PersonAnswered, to="segment")
         found.setdefault(page.table, []).extend(page.rows)
         after = page.next
-        if after is None:
-            return found
+        more = after is not None
+    return found
 
 
 async def test_nothing_of_an_erased_viewer_stays_in_bitmaps_log_and_lists(home: Running) -> None:

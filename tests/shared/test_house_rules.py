@@ -57,11 +57,14 @@ def test_no_base_http_middleware() -> None:
 
 @pytest.mark.parametrize("package", ["shared", "services", "gateway"])
 def test_signatures_are_compared_in_constant_time(package: str) -> None:
+    """A column of a statement is looked up by its index, and compares nothing here: `table.c.digest` stands for it."""
     found = []
     for name, tree in trees(sorted((ROOT / package).rglob("*.py"))):
         for node in ast.walk(tree):
             if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq | ast.NotEq):
                 sides = [node.left, *node.comparators]
+                if isinstance(node.left, ast.Attribute) and ast.unparse(node.left.value).endswith(".c"):
+                    continue
                 if any(isinstance(side, ast.Name) and side.id in {"signature", "digest"} for side in sides):
                     found.append(f"{name}:{node.lineno}")
     assert found == []
