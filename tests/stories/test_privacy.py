@@ -39,7 +39,7 @@ async def rows_with(town: Suite, word: str) -> dict[str, list[str]]:
                     "SELECT column_name FROM information_schema.columns WHERE table_name = $1 AND data_type = 'bytea'",
                     table,
                 )
-                texts = ["t::text", *(f"encode({name}, 'escape')" for (name,) in binary)]
+                texts = ["t::text", *(f"encode(t.\"{name}\", 'escape')" for (name,) in binary)]
                 where = " OR ".join(f"position($1 in coalesce({one}, '')) > 0" for one in texts)
                 for (row,) in await connection.fetch(f'SELECT t::text FROM "{table}" AS t WHERE {where}', word):
                     found.setdefault(f"{service}.{table}", []).append(row[:300])
