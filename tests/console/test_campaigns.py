@@ -132,6 +132,32 @@ def test_a_campaign_is_made_approved_sent_and_reported(open_page: OpenPage, cons
     assert len(lines) == told["funnel"]["sent"] + 1
 
 
+def test_a_list_is_pasted_and_kept_from_step_to_step(open_page: OpenPage, console: Console) -> None:
+    page = open_page("operator")
+    page.goto("/campaigns/new")
+    wait_drawn(page)
+    page.get_by_label("Name", exact=True).fill("To a few")
+    page.get_by_role("button", name="Save and go on").click()
+    expect(page.get_by_text("This is needed")).to_be_visible()
+    page.get_by_role("combobox", name="Who").click()
+    page.get_by_role("option", name="A list of viewers, once").click()
+    page.get_by_label("Viewers, one a line").fill("1\n2\n2\nuser_id:nobody-at-all")
+    expect(page.get_by_text("3 viewers")).to_be_visible()
+    page.get_by_role("button", name="Save and go on").click()
+    page.wait_for_url("**/edit?step=message")
+    page.get_by_label("Subject").fill("For a few")
+    page.get_by_role("button", name="5 Review").click()
+    page.wait_for_url("**/edit?step=review")
+    wait_drawn(page)
+    expect(page.get_by_text("The message is not written yet")).to_be_visible()
+    expect(page.get_by_text("List of 3")).to_be_visible()
+    key = page.url.split("/")[-2]
+    with console.tool() as tool:
+        made = tool.get(f"/v1/campaigns/{key}").json()
+    assert made["trigger"]["manual"]["list_length"] == 3
+    assert made["content"]["subject"] == "For a few"
+
+
 def test_what_was_submitted_is_sent_back_with_a_word(open_page: OpenPage, console: Console) -> None:
     with console.tool() as tool:
         assert tool.put("/v1/campaigns/returned", json=DRAWN).is_success

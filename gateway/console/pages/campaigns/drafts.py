@@ -8,6 +8,7 @@ import secrets
 from collections import OrderedDict
 from typing import Any
 
+from gateway.console import texts
 from gateway.console.desk import Desk, t
 
 SET = (
@@ -79,7 +80,7 @@ def fit(body: dict[str, Any]) -> None:
 
 def unwritten(campaign: dict[str, Any]) -> bool:
     """Whether the message is still the one it began with."""
-    return bool(campaign["content"]["body"] == t("campaigns.first_body"))
+    return campaign["content"]["body"] in {texts.text(one, "campaigns.first_body") for one in texts.LANGUAGES}
 
 
 def whole(body: dict[str, Any]) -> dict[str, Any]:

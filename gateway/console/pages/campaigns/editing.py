@@ -38,13 +38,13 @@ class Making:
         """Save what changed; the campaign's key, or None when it was refused and said so."""
         drafts.fit(self.body)
         wanted = drafts.whole(self.body)
-        for name, shown in self.fields.items():
-            shown.error = None
-            if name == "name" and not wanted["name"].strip():
-                shown.error = t("campaigns.needed")
-                return None
         if self.campaign is not None and wanted == self._saved:
             return str(self.campaign["key"])
+        empty = [name for name, shown in self.fields.items() if _needed(name) and not str(shown.value or "").strip()]
+        for name, shown in self.fields.items():
+            shown.error = t("campaigns.needed") if name in empty else None
+        if empty:
+            return None
         if self._without_list(wanted):
             parts.show_error(ApiError(422, "", t("campaigns.list_again"), t("campaigns.list_again_hint")))
             return None
@@ -67,3 +67,8 @@ class Making:
     @staticmethod
     def _without_list(wanted: dict[str, Any]) -> bool:
         return bool(wanted["trigger"].get("manual", {}).get("list") == [])
+
+
+def _needed(name: str) -> bool:
+    """Whether a field must have something in it."""
+    return name == "name" or name.startswith("trigger.") or name.endswith((".subject", ".body", ".segment", ".tag"))

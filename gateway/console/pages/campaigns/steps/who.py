@@ -23,6 +23,7 @@ async def draw(making: Making) -> None:
     with parts.panel(t("campaigns.name")):
         named = ui.input(t("campaigns.name"), value=making.body["name"]).props("maxlength=200 autofocus")
         named.style("max-width:520px").on_value_change(lambda event: making.body.update(name=event.value or ""))
+        named.on("keydown.enter", lambda: making.go("message"))
         making.fields["name"] = named
     with parts.panel(t("campaigns.audience"), hint=t("campaigns.audience_hint")):
         kinds = parts.row(tight=True)
@@ -40,6 +41,8 @@ async def draw(making: Making) -> None:
         kind = kind_of(making.body["trigger"])
         kinds.clear()
         box.clear()
+        for name in [one for one in making.fields if one.startswith("trigger.")]:
+            del making.fields[name]
         with kinds:
             options = {one: t(f"campaigns.kinds.{one}") for one in KINDS}
             chosen = fields.choose(options, kind, turned, label=t("campaigns.kind"), width=320)
@@ -82,10 +85,11 @@ def _segment(making: Making, kind: str) -> None:
             about = ui.label("").classes("m-mute m-small")
         parts.button(t("campaigns.new_segment"), href="/segments/new", kind="quiet", icon="add")
 
-    def told(value: str) -> None:
+    async def told(value: str) -> None:
         node[kind] = value
         shown.error = None
         timer.activate()
+        await look()
 
     async def look() -> None:
         key = str(node.get(kind) or "")
