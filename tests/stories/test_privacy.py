@@ -145,7 +145,7 @@ async def test_every_service_gives_a_receipt(forgotten: dict[str, Any], operator
     receipts = forgotten["receipts"]
     assert set(receipts) == {"profile", "segment", "campaign", "recommend"}
     assert receipts["segment"]["rows"]["events"] == 2
-    assert receipts["segment"]["rows"]["members"] == 1
+    assert receipts["segment"]["rows"]["blocks"] == 1
     assert receipts["campaign"]["rows"]["messages"] == 2
     assert receipts["recommend"]["rows"]["identities"] == 2
     assert receipts["recommend"]["rows"]["decisions"] >= 1
