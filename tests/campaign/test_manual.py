@@ -283,6 +283,20 @@ async def test_a_rate_is_kept(campaign: Campaign, mail: MailServer, people: Peop
     assert (datetime.now(UTC) - began).total_seconds() > 30 / 15 - 0.3
 
 
+async def test_whom_the_cap_would_stop_is_not_in_the_hold_out_either(
+    campaign: Campaign, mail: MailServer, people: People, segments: Segments
+) -> None:
+    everyone = list(range(1, 31))
+    held = [n for n in everyone if experiment.bucket("holdout:second", str(n)) < 0.4]
+    had = {held[0], next(n for n in everyone if n not in held)}
+    running = await campaign(marketing_cap=1)
+    await begin(running, manual({"list": [str(n) for n in sorted(had)]}))
+    assert (await eventually(lambda: finished(running)))["messages"]["accepted"] == 2
+    await begin(running, manual({"list": [str(n) for n in everyone]}, holdout=0.4), "/v1/campaigns/second")
+    shown = await eventually(lambda: finished(running, "/v1/campaigns/second"))
+    assert shown["reasons"] == {"capped": 2, "hold_out": len(held) - 1}
+
+
 async def test_the_cap_counts_over_campaigns_and_spares_transactional_ones(
     campaign: Campaign, mail: MailServer, people: People, segments: Segments
 ) -> None:

@@ -178,6 +178,12 @@ async def call(
     return Called(mine - capped, capped, now)
 
 
+async def full(session: AsyncSession, profile_ids: Sequence[int]) -> set[int]:
+    """Which of these viewers have had their marketing messages of the week; no place is taken."""
+    most = _settings(session).marketing_cap
+    return await manners.full(session, profile_ids, since=clock.now() - WEEK, most=most) if most else set()
+
+
 async def settle(
     session: AsyncSession,
     token: uuid.UUID,

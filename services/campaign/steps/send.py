@@ -141,9 +141,10 @@ async def _drafted(office: Office, work: Work) -> tuple[list[Draft], list[Result
     drafts: list[Draft] = []
     hopeless: list[Result] = []
     gone = await _suppressed(office, work)
+    full = await _full(office, work)
     for row in work.claim.rows:
         try:
-            outcome = _draft(office, work, row, gone)
+            outcome = _draft(office, work, row, gone, full)
         except Exception as error:  # one message that cannot be written must not hold up all the others for ever
             log.exception("a message cannot be written", message=row.id)
             outcome = Result(row.id, "failed", "not_written", f"{type(error).__name__}: {error}"[:500])
@@ -164,7 +165,16 @@ async def _suppressed(office: Office, work: Work) -> set[tuple[str, bytes]]:
         return await outgoing.suppressed(session, digests)
 
 
-def _draft(office: Office, work: Work, row: Record, gone: set[tuple[str, bytes]]) -> Draft | Result:
+async def _full(office: Office, work: Work) -> set[int]:
+    """Viewers of the hold-out who would get no more this week: without them both groups pass the same checks."""
+    held = sorted({row.profile_id for row in work.claim.rows if work.of(row).is_held_out(row.profile_id)})
+    if not held:
+        return set()
+    async with office.house.db.transaction() as session:
+        return await messages.full(session, held)
+
+
+def _draft(office: Office, work: Work, row: Record, gone: set[tuple[str, bytes]], full: set[int]) -> Draft | Result:
     """The text of one message, or the one reason why there is none."""
     of = work.of(row)
     key = (of.asked, row.profile_id)
@@ -192,6 +202,8 @@ def _draft(office: Office, work: Work, row: Record, gone: set[tuple[str, bytes]]
     except templates.Fault as fault:
         return writing.fault(row.id, fault)
     if of.is_held_out(row.profile_id):
+        if row.profile_id in full:
+            return Result(row.id, "skipped", "capped", sending.CAPPED, uncounted=True)
         return Result(row.id, "held", "hold_out", sending.HELD, variant=texts.variant)
     draft = Draft(row, of, contact, texts, text, unsubscribe)
     if of.manners.tracking:
