@@ -303,7 +303,7 @@ async def change_my_password(request: Request, house: HouseDep, seat: SeatDep, w
 
 
 @router.get("/v1/operators", dependencies=[allow("operators:read")])
-async def listing(session: Session, page: PageDep) -> Page[OperatorShown]:
+async def list_operators(session: Session, page: PageDep) -> Page[OperatorShown]:
     """Accounts by login, those that are not active included."""
     rows = await store.operator_page(session, after=page.text("after"), limit=page.limit + 1)
     shown = rows[: page.limit]

@@ -264,6 +264,8 @@ class Bus:
             task.add_done_callback(self._tasks.discard)
 
         self._answering.append(await self._client.subscribe(f"ask.{subject}", queue=self.name, cb=arrived))
+        # Until the server has heard of it, whoever asks is told that nobody is there.
+        await self._client.flush()
 
     async def quiet(self) -> None:
         """Take no more questions (another replica gets them) and finish those that have come."""
