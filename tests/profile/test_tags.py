@@ -217,7 +217,7 @@ async def test_weights_are_told_with_the_tags_and_when_they_change(running: Runn
     await ask(running, "PUT", "/v1/profiles/anonymous_id:a1/tags/vip", {"weight": 0.75})
 
     async def told_anew() -> ProfileUpdated:
-        newest = (await running.told(ProfileUpdated))[-1]
+        newest: ProfileUpdated = (await running.told(ProfileUpdated))[-1]
         assert newest.version > before
         return newest
 
