@@ -2,7 +2,7 @@
 
 | part | what it is |
 |---|---|
-| `panel(title)` `figure(…)` `facts(…)` `badge(…)` `row()` `stack()` `grid()` | layout and small things |
+| `panel(title)` `figure(…)` `facts(…)` `badge(…)` `pills(…)` `row()` `stack()` `grid()` | layout and small things |
 | `button(text, on_click)` | kinds: primary, plain, quiet, danger; `href` makes it a link |
 | `Table`, `Column`, `Link`, `Badge`, `Chips`, `Spark`, `When`, `Listing` | tables; `Listing` pages a list of the API |
 | `lines`, `bars`, `heat`, `radar`, `funnel`, `chart` | charts in the console's palette |
@@ -25,6 +25,7 @@ from gateway.console.parts.basics import (
     figure_line,
     grid,
     panel,
+    pills,
     row,
     skeleton,
     stack,
@@ -71,6 +72,7 @@ __all__ = [
     "later",
     "lines",
     "panel",
+    "pills",
     "progress",
     "radar",
     "row",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from nicegui import ui
@@ -17,6 +17,19 @@ Kind = Literal["primary", "plain", "quiet", "danger"]
 def row(*, tight: bool = False) -> ui.element:
     """Things side by side that wrap when there is no room."""
     return ui.element("div").classes("m-row m-tight" if tight else "m-row")
+
+
+def pills(label: str, links: Mapping[str, str], here: str, *, grow: bool = False) -> ui.element:
+    """Links to the views of one page, as href to its words; `here` is the href of the view that is shown."""
+    with ui.element("nav").classes("m-row m-tight m-grow" if grow else "m-row m-tight") as nav:
+        nav.props(f'aria-label="{label}"')
+        for href, words in links.items():
+            link = ui.element("a").classes("m-pill").props(f'href="{href}"')
+            if href == here:
+                link.classes("m-here").props("aria-current=page")
+            with link:
+                ui.label(words)
+    return nav
 
 
 def stack(*, tight: bool = False) -> ui.element:

@@ -26,13 +26,8 @@ async def campaigns(desk: Desk) -> None:
     chosen = desk.query.get("show", "")
     show = chosen if chosen in SHOWN else SHOWN[0]
     with parts.row():
-        with ui.element("nav").classes("m-row m-tight").props(f'aria-label="{t("campaigns.title")}"'):
-            for name in SHOWN:
-                link = ui.element("a").classes("m-pill").props(f'href="/campaigns?show={name}"')
-                if name == show:
-                    link.classes("m-here").props("aria-current=page")
-                with link:
-                    ui.label(t(f"campaigns.show.{name}"))
+        views = {f"/campaigns?show={name}": t(f"campaigns.show.{name}") for name in SHOWN}
+        parts.pills(t("campaigns.title"), views, f"/campaigns?show={show}")
         ui.element("div").classes("m-grow")
         search = ui.input(t("campaigns.find")).props("type=search").style("width:220px")
         channel = ui.select(

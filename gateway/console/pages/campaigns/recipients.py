@@ -21,13 +21,8 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
     chosen = desk.query.get("step", "")
     step = chosen if chosen in words.STEPS else words.STEPS[0]
     path = f"/campaigns/{one['key']}/recipients"
-    with parts.row(), ui.element("nav").classes("m-row m-tight m-grow").props(f'aria-label="{t("campaigns.step")}"'):
-        for name in words.STEPS:
-            link = ui.element("a").classes("m-pill").props(f'href="{path}?step={name}"')
-            if name == step:
-                link.classes("m-here").props("aria-current=page")
-            with link:
-                ui.label(t(f"campaigns.steps.{name}"))
+    views = {f"{path}?step={name}": t(f"campaigns.steps.{name}") for name in words.STEPS}
+    with parts.row(), parts.pills(t("campaigns.step"), views, f"{path}?step={step}", grow=True):
         ui.element("div").classes("m-grow")
         csv = f"/v1{path}.csv"
         parts.button(

@@ -18,13 +18,8 @@ async def home(desk: Desk) -> None:
     figures = Figures(desk, days)
     with parts.row():
         ui.label(t("home.compared", n=days)).classes("m-mute m-grow")
-        with ui.element("nav").classes("m-row m-tight").props(f'aria-label="{t("home.period")}"'):
-            for period in PERIODS:
-                link = ui.element("a").classes("m-pill").props(f'href="/?days={period}"')
-                if period == days:
-                    link.classes("m-here").props("aria-current=page")
-                with link:
-                    ui.label(t("home.days", n=period))
+        views = {f"/?days={period}": t("home.days", n=period) for period in PERIODS}
+        parts.pills(t("home.period"), views, f"/?days={days}")
     parts.later(figures.draw, lines=2)
     with parts.grid():
         with parts.panel(t("home.active"), hint=t("home.active_hint"), span=8):

@@ -24,13 +24,8 @@ async def segments(desk: Desk) -> None:
     chosen = desk.query.get("show", "")
     show = chosen if chosen in SHOWN else SHOWN[0]
     with parts.row():
-        with ui.element("nav").classes("m-row m-tight").props(f'aria-label="{t("segments.title")}"'):
-            for name in SHOWN:
-                link = ui.element("a").classes("m-pill").props(f'href="/segments?show={name}"')
-                if name == show:
-                    link.classes("m-here").props("aria-current=page")
-                with link:
-                    ui.label(t(f"segments.show.{name}"))
+        views = {f"/segments?show={name}": t(f"segments.show.{name}") for name in SHOWN}
+        parts.pills(t("segments.title"), views, f"/segments?show={show}")
         ui.element("div").classes("m-grow")
         search = ui.input(t("segments.find")).props("type=search").style("width:220px")
         if desk.may("segment:write"):
