@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from deploy.local import processes, screenshots
 from tests.harness.suite import Suite
@@ -41,6 +41,10 @@ class Console:
             password: str = made.json()["password"]
             return password
 
+    def track(self, event: dict[str, str], *, key: str) -> httpx.Response:
+        """Send an event as a source with that write key does."""
+        return httpx.post(f"{self.suite.url}/v1/track", json=event, auth=(key, ""))
+
 
 @pytest.fixture(scope="session")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
@@ -56,94 +60,96 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+async def browser() -> AsyncIterator[Browser]:
     """The run's browser."""
     path = screenshots.browser()
     if path is None:
         pytest.skip(NONE)
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=screenshots.ARGUMENTS)
+    async with async_playwright() as playwright:
+        opened = await playwright.chromium.launch(executable_path=path, args=screenshots.ARGUMENTS)
         yield opened
-        opened.close()
+        await opened.close()
 
 
 @pytest.fixture(scope="session")
-def signed_in(console: Console, browser: Browser) -> Callable[[str], str]:
-    """`signed_in("admin")`: where the cookies of someone of that role are kept; each role signs in once a run."""
+async def signed_in(console: Console, browser: Browser) -> Callable[[str], Awaitable[str]]:
+    """`await signed_in("admin")`: where the cookies of someone of that role are kept; each role signs in once a run."""
     folder = console.suite.data.parent
     states: dict[str, str] = {}
 
-    def state(role: str) -> str:
+    async def state(role: str) -> str:
         if role not in states:
             login = "admin" if role == "admin" else f"{role}-of-tests"
             first = console.suite.secrets()["admin_password"] if role == "admin" else console.account(login, role)
-            context = browser.new_context(timezone_id="Asia/Shanghai", locale="en-US")
-            page = context.new_page()
-            sign_in(page, console.url, login, first)
-            set_password(page, first, PASSWORD)
+            context = await browser.new_context(timezone_id="Asia/Shanghai", locale="en-US")
+            page = await context.new_page()
+            await sign_in(page, console.url, login, first)
+            await set_password(page, first, PASSWORD)
             states[role] = str(folder / f"{role}.json")
-            context.storage_state(path=states[role])
-            context.close()
+            await context.storage_state(path=states[role])
+            await context.close()
         return states[role]
 
     return state
 
 
-def sign_in(page: Page, url: str, login: str, password: str) -> None:
+async def sign_in(page: Page, url: str, login: str, password: str) -> None:
     """Fill the form and send it with Enter."""
-    page.goto(f"{url}/signin")
-    page.fill("[name=login]", login)
-    page.fill("[name=password]", password)
-    page.press("[name=password]", "Enter")
-    page.wait_for_load_state("load")
+    await page.goto(f"{url}/signin")
+    await page.fill("[name=login]", login)
+    await page.fill("[name=password]", password)
+    await page.press("[name=password]", "Enter")
+    await page.wait_for_load_state("load")
 
 
-def set_password(page: Page, old: str, new: str) -> None:
+async def set_password(page: Page, old: str, new: str) -> None:
     """Fill the form of a new password and send it."""
-    page.wait_for_url("**/password")
-    page.fill("[name=old]", old)
-    page.fill("[name=new]", new)
-    page.fill("[name=again]", new)
-    page.press("[name=again]", "Enter")
-    page.wait_for_url("**/?said=password")
+    await page.wait_for_url("**/password")
+    await page.fill("[name=old]", old)
+    await page.fill("[name=new]", new)
+    await page.fill("[name=again]", new)
+    await page.press("[name=again]", "Enter")
+    await page.wait_for_url("**/?said=password")
 
 
 @pytest.fixture
-def open_page(browser: Browser, console: Console, signed_in: Callable[[str], str]) -> Iterator[Callable[..., Page]]:
-    """`page = open_page("admin")`: a page of someone of that role (None: of a stranger).
+async def open_page(
+    browser: Browser, console: Console, signed_in: Callable[[str], Awaitable[str]]
+) -> AsyncIterator[Callable[..., Awaitable[Page]]]:
+    """`page = await open_page("admin")`: a page of someone of that role (None: of a stranger).
 
-    An error in the browser's console or in a script fails the test. `wait_drawn(page)` waits for all regions.
+    An error in the browser's console or in a script fails the test. `await wait_drawn(page)` waits for all regions.
     """
     contexts: list[BrowserContext] = []
     wrong: list[str] = []
 
-    def open_(role: str | None = "admin", *, width: int = 1440, address: str | None = None) -> Page:
-        context = browser.new_context(
+    async def open_(role: str | None = "admin", *, width: int = 1440, address: str | None = None) -> Page:
+        context = await browser.new_context(
             base_url=console.url,
             viewport={"width": width, "height": 900},
-            storage_state=signed_in(role) if role else None,
+            storage_state=await signed_in(role) if role else None,
             timezone_id="Asia/Shanghai",
             locale="en-US",
             extra_http_headers={"X-Forwarded-For": address} if address else {},
         )
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
-        page = context.new_page()
+        page = await context.new_page()
         page.on("console", lambda said: wrong.append(f"{page.url}: {said.text}") if said.type == "error" else None)
         page.on("pageerror", lambda error: wrong.append(f"{page.url}: {error}"))
         return page
 
     yield open_
     for context in contexts:
-        context.close()
+        await context.close()
     assert not wrong, wrong
 
 
-def wait_drawn(page: Page) -> None:
+async def wait_drawn(page: Page) -> None:
     """Wait until nothing on the page is being loaded any more."""
-    expect(page.locator(".m-skeleton")).to_have_count(0, timeout=PATIENCE)
+    await expect(page.locator(".m-skeleton")).to_have_count(0, timeout=PATIENCE)
 
 
-def use(page: Page, language: str, *, dark: bool = False) -> None:
+async def use(page: Page, language: str, *, dark: bool = False) -> None:
     """Switch language and colours, as the buttons of the frame do."""
-    page.goto(f"/preferences?language={language}&dark={int(dark)}&next=/healthz")
+    await page.goto(f"/preferences?language={language}&dark={int(dark)}&next=/healthz")
