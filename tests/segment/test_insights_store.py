@@ -84,7 +84,7 @@ class Store:
     def who(self, statement: Statement) -> list[int]:
         """The viewers of an answer."""
         (row,) = self.ask(statement)
-        found: list[int] = row["ids"] or []
+        found: list[int] = row["ids"]
         assert row["count"] == len(found)
         return found
 

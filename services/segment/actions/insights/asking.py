@@ -118,7 +118,7 @@ async def viewers(session: AsyncSession, cell: Cell, asked: PageAsked) -> Viewer
     """A page of the viewers behind a cell."""
     after = asked.number("profile_id") or 0
     (row,) = await ask(session, cell.page(after, asked.limit + 1))
-    found = row["ids"] or []
+    found = row["ids"]
     shown = found[: asked.limit]
     following = pages.encode({"profile_id": shown[-1]}) if len(found) > len(shown) else None
     return ViewersOutput(count=row["count"], profile_ids=shown, next=following)
@@ -143,7 +143,7 @@ async def save(session: AsyncSession, cell: Cell, wanted: Saved) -> SegmentOutpu
     subject = f"{wanted.key} {clock.now().isoformat()}"
     params = {"segment_id": segment.id, "on": True}
     job = await jobs.begin(session, lists.LIST, subject, params, total=row["count"])
-    refs = [(place, str(profile_id)) for place, profile_id in enumerate(row["ids"] or [], 1)]
+    refs = [(place, str(profile_id)) for place, profile_id in enumerate(row["ids"], 1)]
     for start in range(0, len(refs), PIECE):
         await list_store.add(session, job, refs[start : start + PIECE])
     return made

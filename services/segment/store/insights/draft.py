@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from services.segment.rules.compile import engine, values
 from services.segment.rules.parts import MISSING, OTHER
-from services.segment.schemas.insights.common import ANY, Part, Split
-from services.segment.schemas.rule import Scalar, Where
+from services.segment.schemas.insights.common import Part, Split
+from services.segment.schemas.rule import ANY, Scalar, Where
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,7 @@ class Draft:
         Columns event_id, profile_id, time; label, when the split is by a property; amount, when there is a number.
         """
         table = engine.events
-        tests = [table.time < engine.at(until)]
-        if meant.event != ANY:
-            tests.append(table.event == meant.event)
+        tests = [table.time < engine.at(until), *engine.named(table, meant.event)]
         if since is not None:
             tests.append(table.time >= engine.at(since))
         rows = table.filter(*tests)
@@ -191,7 +189,7 @@ class Draft:
         page = f"SELECT profile_id FROM found WHERE profile_id > {self.value(after)} ORDER BY profile_id"
         return self.done(
             "SELECT (SELECT count(*) FROM found) AS count,"
-            f" (SELECT list(profile_id ORDER BY profile_id) FROM ({page} LIMIT {self.value(limit)})) AS ids"
+            f" (SELECT coalesce(list(profile_id ORDER BY profile_id), []) FROM ({page} LIMIT {self.value(limit)})) AS ids"
         )
 
 
