@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         ("import", "load real data: import <kind> <path>"),
         ("demo", "load a small simulated audience"),
         ("screenshots", "take the README's pictures of the running console: screenshots [--to FOLDER] [--dark]"),
-        ("bench", "measure: bench edge|ingest|latency|segment [--json]"),
+        ("bench", "measure: bench campaign|console|edge|ingest|latency|segment [--json]"),
     ):
         commands.add_parser(name, help=text, add_help=False)
     return top

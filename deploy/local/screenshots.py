@@ -49,18 +49,18 @@ def main(argv: Sequence[str]) -> int:
         raise CannotStart("The console does not run: start ./marquee up without MARQUEE_CONSOLE_PORT=0.")
     headers = {"Authorization": f"Bearer {kept.secret_key}"}
     with httpx.Client(base_url=state["url"], headers=headers, timeout=30) as tool:
-        pages = _pages(tool)
-        if not pages:
+        shown = pages(tool)
+        if not shown:
             raise CannotStart("There is nothing to show yet: load an audience with ./marquee demo.")
-        account, password = _account(tool)
+        taker, password = account(tool)
         try:
-            _take(console, password, pages, options.to, dark=options.dark)
+            _take(console, password, shown, options.to, dark=options.dark)
         finally:
-            tool.patch(f"/v1/operators/{account}", json={"active": False})
+            tool.patch(f"/v1/operators/{taker}", json={"active": False})
     return 0
 
 
-def _pages(tool: httpx.Client) -> dict[str, str]:
+def pages(tool: httpx.Client) -> dict[str, str]:
     """What is shown, by the name of its picture; nothing when nobody is there."""
     people: dict[str, str | int] = {"sort": "events", "has": "email", "limit": 1}
     busy = tool.get("/v1/profiles", params=people).raise_for_status().json()["items"]
@@ -85,7 +85,7 @@ def _pages(tool: httpx.Client) -> dict[str, str]:
     return found
 
 
-def _account(tool: httpx.Client) -> tuple[str, str]:
+def account(tool: httpx.Client) -> tuple[str, str]:
     """Id and one-time password of the account the pictures are taken with."""
     accounts: list[dict[str, Any]] = tool.get("/v1/operators", params={"limit": 200}).raise_for_status().json()["items"]
     known = next((one["id"] for one in accounts if one["login"] == LOGIN), None)
@@ -98,7 +98,7 @@ def _account(tool: httpx.Client) -> tuple[str, str]:
     return made["id"], made["password"]
 
 
-def _take(console: str, password: str, pages: dict[str, str], folder: Path, *, dark: bool) -> None:
+def _take(console: str, password: str, shown: dict[str, str], folder: Path, *, dark: bool) -> None:
     from playwright.sync_api import sync_playwright
 
     path = browser()
@@ -110,22 +110,22 @@ def _take(console: str, password: str, pages: dict[str, str], folder: Path, *, d
         context = opened.new_context(base_url=console, viewport={"width": WIDTH, "height": HEIGHT})
         context.set_default_timeout(PATIENCE)
         page = context.new_page()
-        _sign_in(page, password)
+        sign_in(page, password)
         for language in LANGUAGES:
             page.goto(f"/preferences?language={language}&dark={int(dark)}&next=/healthz")
-            for name, where in pages.items():
+            for name, where in shown.items():
                 file = folder / f"{name}-{language}{'-dark' if dark else ''}.png"
                 answer = page.goto(where)
                 if answer is None or answer.status != 200:
                     print(f"{where}: not there, left out", file=sys.stderr)
                     continue
-                _wait_drawn(page)
+                wait_drawn(page)
                 page.screenshot(path=file)
                 print(file)
         opened.close()
 
 
-def _sign_in(page: Page, password: str) -> None:
+def sign_in(page: Page, password: str) -> None:
     """Through the forms, as a person does: a one-time password first, then one of his own."""
     page.goto("/signin")
     page.fill("[name=login]", LOGIN)
@@ -139,7 +139,7 @@ def _sign_in(page: Page, password: str) -> None:
     page.wait_for_url("**/?said=password")
 
 
-def _wait_drawn(page: Page) -> None:
+def wait_drawn(page: Page) -> None:
     """Until nothing is being loaded and the charts stand still."""
     page.wait_for_function("!document.querySelector('.m-skeleton')")
     page.wait_for_timeout(800)

@@ -79,10 +79,21 @@ class Suite:
         answer = self.folder / f"same-{port}.json"
         answer.write_bytes(same)
         argv = (sys.executable, "-m", "tests.bench.bare", str(port), str(answer))
-        self._begin(Program(name=f"bare-{port}", argv=argv, cwd=HOME))
-        async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
-            await until(lambda: _ready(http, f"http://127.0.0.1:{port}/openapi.json"), "the bare baseline")
+        await self._start_baseline(Program(name=f"bare-{port}", argv=argv, cwd=HOME), port, "/openapi.json")
         return port
+
+    async def start_bare_page(self) -> str:
+        """Start the bare baseline of the console's pages; the page's address."""
+        port = processes.free_port(taken=self.plan.ports.values())
+        env = {"PORT": str(port), "MARQUEE_SECRET": self.plan.secrets.marquee_secret}
+        argv = (sys.executable, "-m", "tests.bench.bare_page")
+        await self._start_baseline(Program(name=f"bare-page-{port}", argv=argv, env=env, cwd=HOME), port, "/")
+        return f"http://127.0.0.1:{port}/"
+
+    async def _start_baseline(self, program: Program, port: int, path: str) -> None:
+        self._begin(program)
+        async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
+            await until(lambda: _ready(http, f"http://127.0.0.1:{port}{path}"), "the bare baseline")
 
     def _begin(self, program: Program) -> None:
         output = self._stack.enter_context((self.folder / f"{program.name}.log").open("ab"))
@@ -203,7 +214,11 @@ async def standing(*services: str, kept_in: Path | None = None) -> AsyncIterator
     folder = _folder() if kept_in is None else kept_in
     port = processes.free_port()
     place = Installation(
-        data=folder, host="127.0.0.1", port=port, console_port=0, public_url=f"http://127.0.0.1:{port}"
+        data=folder,
+        host="127.0.0.1",
+        port=port,
+        console_port=processes.free_port(taken=[port]) if "console" in services else 0,
+        public_url=f"http://127.0.0.1:{port}",
     )
     noted = folder / "ports.json"
     # segment's warehouse is of one database: another port would be another database, and it would be built anew
