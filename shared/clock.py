@@ -30,8 +30,12 @@ def at(instant: datetime) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Every:
-    """Call `action(session)` every `seconds`: one transaction, under an advisory lock, so on one replica at a time."""
+    """Call `action(session)` every `seconds`: one transaction, under an advisory lock, so on one replica at a time.
+
+    With `again` an action that answers True has more to do, and is called again at once, in a transaction of its own.
+    """
 
     seconds: float
     action: Callable[[AsyncSession], Awaitable[object]]
     name: str
+    again: bool = False

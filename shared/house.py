@@ -171,9 +171,8 @@ def _ticking(house: House, timer: Every) -> Callable[[], Awaitable[bool]]:
             locked = await session.scalar(
                 text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 1))"), {"name": timer.name}
             )
-            if locked:
-                await timer.action(session)
-        return False
+            more = await timer.action(session) if locked else False
+        return timer.again and more is True
 
     return turn
 

@@ -7,7 +7,7 @@ from shared.clock import Every
 from shared.jobs import Job
 
 TIMERS = (
-    Every(1, timed.transitions, name="transitions"),
+    Every(1, timed.transitions, name="transitions", again=True),
     Every(30, timed.tidy, name="tidy tallies"),
     Every(3600, lists.forget, name="forget uploads"),
     Every(5, retention.expire, name="retention"),

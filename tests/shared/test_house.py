@@ -92,6 +92,29 @@ async def test_a_timer_ticks_on_one_replica_at_a_time(
         assert await session.scalar(text("SELECT count(*) FROM noted")) >= 15
 
 
+async def test_a_tick_with_more_to_do_is_called_again_at_once(
+    database: Callable[[str], Any], open_house: Callable[..., Opening]
+) -> None:
+    calls: dict[str, int] = {"more": 0, "once": 0}
+
+    async def more(session: AsyncSession) -> bool:
+        calls["more"] += 1
+        return calls["more"] < 5
+
+    async def once(session: AsyncSession) -> bool:
+        calls["once"] += 1
+        return True
+
+    url = await toy.add_table(await database("profile"))
+    timers = (Every(3600, more, "more", again=True), Every(3600, once, "once"))
+    await open_house(service(timers=timers), database_url=url)
+
+    async def worked_off() -> None:
+        assert calls == {"more": 5, "once": 1}
+
+    await eventually(worked_off)
+
+
 async def test_a_tick_that_fails_leaves_nothing_and_comes_again(
     database: Callable[[str], Any], open_house: Callable[..., Opening]
 ) -> None:

@@ -55,5 +55,6 @@ async def expire(session: AsyncSession) -> int:
         for segment_id in now.by_name(event):
             cause = now.filling.get(segment_id, "erase")
             wanted.setdefault(profile_id, {})[segment_id] = cause
-    await judging.settle(session, now, wanted, at)
+    # By the time after the lock: what was judged just before, by whoever held it, must not lie ahead.
+    await judging.settle(session, now, wanted, clock.now())
     return len({profile_id for profile_id, _ in gone})

@@ -13,18 +13,24 @@ from services.segment.store import deadlines, log, members
 from shared import clock
 from shared.database import settings_of
 
-DUE = 10_000
+DUE = 500
+"""Answers of one transaction: it holds its viewers' blocks, and this process, for some fifty milliseconds, no longer
+than a tick of the live work does. What else is due waits for the next transaction, which follows at once."""
 TRIMMED = 20_000
 """Rows of the log that go in one turn."""
 
 
-async def transitions(session: AsyncSession) -> None:
-    """Judge again whose deadline has come. Who is being judged by somebody else right now waits for the next turn."""
-    at = clock.now()
-    due = await deadlines.due(session, at, DUE)
+async def transitions(session: AsyncSession) -> bool:
+    """Judge again whose deadline has come, `DUE` answers at most; True when there may be more that can be judged now.
+
+    Who is being judged by somebody else right now waits for the next turn.
+    """
+    due = await deadlines.due(session, clock.now(), DUE)
     if not due:
-        return
+        return False
     free = await members.lock_free(session, {row.profile_id for row in due})
+    # Only now: what was judged just before, by whoever held the lock, must not lie ahead.
+    at = clock.now()
     now = await judging.book(session)
     wanted: Wanted = {}
     for row in due:
@@ -33,6 +39,7 @@ async def transitions(session: AsyncSession) -> None:
             wanted.setdefault(row.profile_id, {})[row.segment_id] = cause
     pairs = {(segment_id, profile_id) for profile_id, those in wanted.items() for segment_id in those}
     await judging.settle(session, now, wanted, at, due=pairs)
+    return len(due) == DUE and bool(pairs)
 
 
 async def tidy(session: AsyncSession) -> None:
