@@ -27,7 +27,8 @@ def viewer(person: Person) -> Viewer:
     """A viewer as the live work loads him."""
     events: dict[str, list[Event]] = {}
     for one in sorted(person.events, key=lambda one: (one.time, one.event_id)):
-        events.setdefault(one.event, []).append(Event(one.time, one.event_id, one.properties))
+        for name in (one.event, "*"):
+            events.setdefault(name, []).append(Event(one.time, one.event_id, one.properties))
     return Viewer(
         profile_id=person.profile_id,
         traits=person.traits,

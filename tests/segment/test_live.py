@@ -15,8 +15,9 @@ from services.segment.app import SERVICE
 from services.segment.store import definitions, viewers
 from services.segment.store import members as members_of
 from services.segment.tables import blocks, deadlines, events, tallies
+from services.segment.tables import viewers as table
 from shared import clock, roaring
-from shared.contracts import SegmentChanged, SegmentDefined, partition_of
+from shared.contracts import ResolveAnswered, ResolveAsked, SegmentChanged, SegmentDefined, partition_of
 from tests.harness.eventually import eventually
 from tests.harness.houses import Opening, Running
 from tests.segment import naive
@@ -63,6 +64,37 @@ async def moves(home: Running, key: str) -> list[tuple[str, str, int]]:
             assert all(partition_of(one) == fact.part for one in (*entered, *left))
             found += [(fact.cause, "in", one) for one in entered] + [(fact.cause, "out", one) for one in left]
     return found
+
+
+async def test_who_did_nothing_at_all_for_two_weeks_is_silent_until_any_event_comes(home: Running) -> None:
+    """The rule of the people page: silent since two weeks, whatever the event is called."""
+    start = clock.now() - timedelta(days=20)
+    await home.tell(profile(1, 1), profile(2, 1), event(2, "Signed In", start))
+
+    async def known() -> None:
+        async with home.db.transaction() as session:
+            assert await session.scalar(select(func.count()).select_from(events)) == 1
+            assert await session.scalar(select(func.count()).select_from(table)) == 2
+
+    await eventually(known)
+    silent = {"not": {"did": "*", "within": "14d"}}
+    assert (await make(home, "silent", silent))["rule"] == silent
+    await make(home, "seen", {"last": "*", "within": "14d"})
+    await make(home, "gone", {"stopped": "*", "quiet": "14d", "before": "30d"})
+    assert set(await members(home, "silent")) == {1, 2}
+    assert set(await members(home, "gone")) == {2}
+    await home.tell(event(1, "Content Shown", clock.now() - timedelta(hours=1)), event(2, "x", start))
+    await eventually(lambda: _is(members(home, "silent"), {2: "fill"}))
+    assert set(await members(home, "seen")) == {1}
+    await home.answer(ResolveAsked, lambda asked: ResolveAnswered(profile_ids={ref: int(ref) for ref in asked.refs}))
+    explained = (await home.client.get("/v1/segments/silent/explain/1")).json()["rule"]["parts"][0]
+    assert (explained["actual"], explained["text"]) == (1, "did any event in the last 14d: how often is at least 1")
+    async with home.db.transaction() as session:
+        due = (await session.execute(select(deadlines.c.at).where(deadlines.c.profile_id == 1))).scalars().all()
+    with clock.at(max(due)):
+        async with home.db.transaction() as session:
+            await timed.transitions(session)
+        await eventually(lambda: _is(members(home, "silent"), {1: "time", 2: "fill"}))
 
 
 async def test_an_event_makes_a_viewer_enter_and_the_fact_says_so(home: Running) -> None:

@@ -32,6 +32,8 @@ DAYS = ("2026-03-29", "2026-03-28", "2026-03-31", "2026-03-01", "2026-04-01", "2
 
 pick = st.sampled_from
 names, fields, spans, zones = pick(NAMES), pick(FIELDS), pick(SPANS), pick(ZONES)
+asked = pick((*NAMES, *["*"] * 2))
+"""What a rule may ask about: an event by its name, or any event."""
 
 edges = st.builds(
     lambda lengths, sign, beside: (
@@ -140,14 +142,14 @@ def merged(*parts: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
     return st.tuples(*parts).map(lambda all_: {key: value for part in all_ for key, value in part.items()})
 
 
-steps = one("event", names) | one("event", names) | one("event", names, where=wheres)
+steps = one("event", asked) | one("event", asked) | one("event", asked, where=wheres)
 behaviour: list[st.SearchStrategy[Json]] = [
-    merged(one("did", names, where=wheres), windows),
-    merged(one("did", names, where=wheres, times=whole_times), windows),
-    merged(one("did", names, where=wheres), one("measure", whole_measures), one("times", whole_times), windows),
-    merged(one("did", names, where=wheres), one("measure", any_measures), one("times", any_times), windows),
-    merged(one("first", names, where=wheres, having=wheres), windows),
-    merged(one("last", names, where=wheres, having=wheres), windows),
+    merged(one("did", asked, where=wheres), windows),
+    merged(one("did", asked, where=wheres, times=whole_times), windows),
+    merged(one("did", asked, where=wheres), one("measure", whole_measures), one("times", whole_times), windows),
+    merged(one("did", asked, where=wheres), one("measure", any_measures), one("times", any_times), windows),
+    merged(one("first", asked, where=wheres, having=wheres), windows),
+    merged(one("last", asked, where=wheres, having=wheres), windows),
     one(
         "sequence",
         st.lists(steps, min_size=2, max_size=2) | st.lists(steps, min_size=3, max_size=3),
@@ -157,12 +159,12 @@ behaviour: list[st.SearchStrategy[Json]] = [
         without=st.lists(steps, min_size=1, max_size=2),
     ),
     st.fixed_dictionaries(
-        {"regularly": names, "every": pick(["90m", "1d"]), "periods": pick([3, 4]), "at_least": pick([1, 2, 3])},
+        {"regularly": asked, "every": pick(["90m", "1d"]), "periods": pick([3, 4]), "at_least": pick([1, 2, 3])},
         optional={"where": wheres},
     ),
-    st.fixed_dictionaries({"stopped": names, "quiet": spans, "before": spans}, optional={"where": wheres}),
+    st.fixed_dictionaries({"stopped": asked, "quiet": spans, "before": spans}, optional={"where": wheres}),
     st.fixed_dictionaries(
-        {"restarted": names, "recent": pick(SPANS[:3]), "quiet": pick(SPANS[:3]), "before": pick(SPANS[2:])},
+        {"restarted": asked, "recent": pick(SPANS[:3]), "quiet": pick(SPANS[:3]), "before": pick(SPANS[2:])},
         optional={"where": wheres},
     ),
 ]
@@ -233,16 +235,16 @@ worlds = _worlds()
 
 BEHAVIOUR = pick(behaviour)
 AGO = st.permutations(SPANS).map(lambda drawn: {"between": sorted(drawn[:2], key=LENGTHS.__getitem__, reverse=True)})
-TWO = st.lists(one("event", names), min_size=2, max_size=2)
+TWO = st.lists(one("event", asked), min_size=2, max_size=2)
 SHARP = {
-    "within": merged(one("did", names), one("within", spans)),
-    "often": merged(one("did", names), one("within", spans), one("times", one("gte", counts) | one("lt", counts))),
-    "ago": merged(one("did", names, times=whole_times), AGO),
+    "within": merged(one("did", asked), one("within", spans)),
+    "often": merged(one("did", asked), one("within", spans), one("times", one("gte", counts) | one("lt", counts))),
+    "ago": merged(one("did", asked, times=whole_times), AGO),
     "same": merged(one("sequence", TWO), one("same", st.just("kind")), one("within", spans) | st.just({})),
-    "gap": merged(one("sequence", TWO), one("gap", spans), one("without", st.lists(one("event", names), max_size=1))),
-    "paid": merged(one("did", names), one("measure", one("sum", st.just("price"))), one("times", any_times)),
+    "gap": merged(one("sequence", TWO), one("gap", spans), one("without", st.lists(one("event", asked), max_size=1))),
+    "paid": merged(one("did", asked), one("measure", one("sum", st.just("price"))), one("times", any_times)),
     "unlike": merged(
-        one("did", names), st.builds(lambda said: {"where": [{"property": "kind", **said}]}, one("ne", scalars))
+        one("did", asked), st.builds(lambda said: {"where": [{"property": "kind", **said}]}, one("ne", scalars))
     ),
 }
 """One leaf each, with no more than is needed to show whether its edges are right."""

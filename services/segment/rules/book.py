@@ -15,7 +15,7 @@ from typing import Any
 
 from services.segment.rules import graph
 from services.segment.rules.judge import Judge, Memo, Viewer
-from services.segment.schemas.rule import Rule
+from services.segment.schemas.rule import ANY, Rule
 
 _NONE: frozenset[int] = frozenset()
 
@@ -102,7 +102,7 @@ class Book:
 
     def by_name(self, event: str) -> frozenset[int]:
         """Segments that some event of this name can touch."""
-        return self._by_name.get(event, _NONE)
+        return self._by_name.get(event, _NONE) | self._by_name.get(ANY, _NONE)
 
     def by_news(self, news: Mapping[str, Collection[str]]) -> frozenset[int]:
         """Segments that changed traits, tags, scores, consents and channels of these names can touch."""

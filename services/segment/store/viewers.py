@@ -11,6 +11,7 @@ from sqlalchemy import ARRAY, BigInteger, Boolean, Text, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segment.rules.judge import Event, Viewer
+from services.segment.schemas.rule import ANY
 from services.segment.tables import STAMPED, viewers
 from shared.contracts import EventRecorded, ProfileUpdated
 from shared.tables import TIME
@@ -128,6 +129,22 @@ _DEEDS = text(
     bindparam("since", type_=ARRAY(TIME)),
 )
 
+# Of every name at once: the index by viewer, name and time is read along all his names, and rows only where times fit.
+_ALL_DEEDS = text(
+    """
+    SELECT v.profile_id, d.times, d.ids, d.properties
+    FROM unnest(:ids) AS v (profile_id) CROSS JOIN LATERAL (
+      SELECT array_agg(o.time) AS times, array_agg(o.event_id) AS ids, array_agg(o.properties::text) AS properties
+      FROM (
+        SELECT e.time, e.event_id, e.properties FROM events e
+        WHERE e.profile_id = v.profile_id AND e.time > coalesce(:since, '-infinity')
+        ORDER BY e.time, e.event_id COLLATE "C"
+      ) AS o
+    ) AS d
+    WHERE d.times IS NOT NULL
+    """
+).bindparams(bindparam("ids", type_=ARRAY(BigInteger)), bindparam("since", type_=TIME))
+
 _WRITTEN = text(
     """
     SELECT profile_id FROM (
@@ -165,14 +182,19 @@ async def deeds(
 ) -> dict[int, dict[str, list[Event]]]:
     """What these viewers did, by event name, each in the order of time and id.
 
-    `since` names the events; of each those later than its instant are asked for, all of them without one.
+    `since` names the events; of each those later than its instant are asked for, all of them without one. Under `*`
+    stand those of every name.
     """
     found: dict[int, dict[str, list[Event]]] = {}
-    if not since:
-        return found
-    values = {"ids": list(profile_ids), "events": list(since), "since": list(since.values())}
-    for profile_id, name, times, event_ids, properties in await session.execute(_DEEDS, values):
-        found.setdefault(profile_id, {})[name] = list(map(Event, times, event_ids, map(_object, properties)))
+    names = {name: start for name, start in since.items() if name != ANY}
+    if names:
+        values = {"ids": list(profile_ids), "events": list(names), "since": list(names.values())}
+        for profile_id, name, times, event_ids, properties in await session.execute(_DEEDS, values):
+            found.setdefault(profile_id, {})[name] = list(map(Event, times, event_ids, map(_object, properties)))
+    if ANY in since:
+        whole = {"ids": list(profile_ids), "since": since[ANY]}
+        for profile_id, times, event_ids, properties in await session.execute(_ALL_DEEDS, whole):
+            found.setdefault(profile_id, {})[ANY] = list(map(Event, times, event_ids, map(_object, properties)))
     return found
 
 

@@ -108,8 +108,9 @@ BEHAVIOUR = ("did", "first", "last", "regularly", "stopped", "restarted")
 
 
 def find(person: Person, name: str, where: Sequence[Rule], at: datetime) -> list[Happening]:
-    """His events of this name that match, up to this instant, in their order."""
-    found = [one for one in person.events if one.event == name and one.time <= at and matches(one, where, at)]
+    """His events of this name (`*`: of any) that match, up to this instant, in their order."""
+    mine = [one for one in person.events if name in (one.event, "*")]
+    found = [one for one in mine if one.time <= at and matches(one, where, at)]
     return sorted(found, key=lambda one: (one.time, one.event_id))
 
 

@@ -15,6 +15,8 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 from ibis.backends.sql.compilers.duckdb import compiler
 
+from services.segment.schemas.rule import ANY
+
 INSTANT = dt.Timestamp(timezone="UTC")
 LOCAL = dt.Timestamp()
 
@@ -38,6 +40,11 @@ viewers = ibis.table(
     name="viewers",
 )
 """JSON is text here: what is taken out of it is typed by us, as the language says."""
+
+
+def named(table: Any, event: str) -> list[Any]:
+    """Conditions on events: that they have this name, or none if any name will do."""
+    return [] if event == ANY else [table.event == event]
 
 
 def text(expression: ir.Expr) -> str:

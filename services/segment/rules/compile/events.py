@@ -40,7 +40,7 @@ Conditions: TypeAlias = Callable[[Any], tuple[list[Any], list[Any]]]
 
 @dataclass
 class Pass:
-    """The pass over the events of one name."""
+    """The pass over the events of one name, or of every name."""
 
     event: str
     columns: dict[str, tuple[Make, str]] = field(default_factory=dict)
@@ -52,12 +52,12 @@ class Pass:
     def grouped(self, ids: Ids, until: datetime | None) -> Any:
         """The table of columns by `counted_id`, of events up to an instant whose viewers are so."""
         events = engine.events
-        conditions = [events.event == self.event, *ids(events)]
+        conditions = [*engine.named(events, self.event), *ids(events)]
         if None not in self.since:
             conditions.append(events.time > engine.at(min(start for start in self.since if start is not None)))
         if until is not None:
             conditions.append(events.time <= engine.at(until))
-        theirs = events.filter(*conditions)
+        theirs = events.filter(*conditions) if conditions else events
         if len(self.conditions) == 1:
             # what the only leaf does not mean need not be grouped
             ((times, costly),) = (made(theirs) for made in self.conditions.values())

@@ -36,7 +36,7 @@ def once(leaf: Did) -> bool | None:
 def doers(leaf: Did, at: datetime, ids: Ids) -> Any:
     """Everybody who did this at least once: a column of ids, which may come more than once."""
     seen, events = window(leaf, at), engine.events
-    conditions = [events.event == leaf.did, *ids(events), events.time <= engine.at(at), *seen.times(events.time)]
+    conditions = [*engine.named(events, leaf.did), *ids(events), events.time <= engine.at(at), *seen.times(events.time)]
     theirs = events.filter(*conditions)
     return (theirs.filter(*like(theirs, leaf.where, at)) if leaf.where else theirs).profile_id
 

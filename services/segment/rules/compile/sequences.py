@@ -91,7 +91,7 @@ def _chain(rule: Rule, at: datetime, ids: Ids) -> Any:
 
 def _step(step: Step, same: str | None, at: datetime, since: datetime | None, ids: Ids) -> Any:
     events = engine.events
-    conditions = [events.event == step.event, *ids(events), events.time <= engine.at(at)]
+    conditions = [*engine.named(events, step.event), *ids(events), events.time <= engine.at(at)]
     if since is not None:
         conditions.append(events.time > engine.at(since))
     theirs = events.filter(*conditions)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.segment.rules.insights.periods import Span
-from services.segment.schemas.insights.common import ANY, Asked, Part, Split
+from services.segment.schemas.insights.common import Asked, Part, Split
 from services.segment.schemas.insights.distribution import Bin, DistributionInput
 from services.segment.schemas.insights.retention import RetentionCell, RetentionInput
 from services.segment.schemas.insights.trends import TrendInput
@@ -74,8 +74,6 @@ def _wheres(where: list[Where]) -> list[dict[str, Any]]:
 
 
 def _did(event: str, where: list[dict[str, Any]], start: datetime | None, end: datetime | None) -> dict[str, Any]:
-    if event == ANY:
-        raise Unsayable("a rule names its event: save it as a list")
     bounds = {name: written(at) for name, at in (("from", start), ("to", end)) if at is not None}
     return {"did": event, **({"where": where} if where else {}), **bounds}
 

@@ -44,8 +44,9 @@ Lets = Callable[[Mapping[str, Any]], bool]
 class Needs:
     """What must be known of a viewer to judge him.
 
-    `events` says per name how far back from the instant of asking (None: all there are; those that lie ahead always
-    too). `entered` are segments of which it matters what was told last, `lists` the static lists asked about.
+    `events` says per name (`*`: of every name) how far back from the instant of asking (None: all there are; those that
+    lie ahead always too). `entered` are segments of which it matters what was told last, `lists` the static lists asked
+    about.
     """
 
     events: Mapping[str, timedelta | None]

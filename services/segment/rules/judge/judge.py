@@ -16,6 +16,7 @@ from services.segment.rules.judge.nodes import Answer, Memo, Node, Since, ask
 from services.segment.rules.judge.sequences import Sequence_
 from services.segment.rules.judge.viewer import Viewer
 from services.segment.schemas.rule import (
+    ANY,
     AllOf,
     AnyOf,
     Bucket,
@@ -83,7 +84,7 @@ class Judge:
 
     def touched_by(self, event: str, properties: Mapping[str, Any]) -> frozenset[str]:
         """Segments that an event of this name with these properties can touch."""
-        groups = self._by.events.get(event)
+        groups = [*self._by.events.get(event, ()), *self._by.events.get(ANY, ())]
         if not groups:
             return NONE
         return frozenset().union(*(keys for lets, keys in groups if lets is None or lets(properties)))

@@ -21,7 +21,8 @@ class Viewer:
     """One viewer: what profile told of him, and the events that his segments ask about.
 
     Times are UTC. `since`, `tag_since` and `consent_since` may hold RFC 3339 text, as JSON columns do. `events` are by
-    name, each list ascending by time and then by event_id (as code points: COLLATE "C"). `lists` says of each static
+    name (under `*` those of every name, where a rule asks that), each list ascending by time and then by event_id (as
+    code points: COLLATE "C"). `lists` says of each static
     segment that is asked about whether he is in it. `entered` says of segments what was told last, and when: whether he
     was in, and the instant; a segment that never told anything of him is not there.
     """

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.segment.schemas.rule import (
+    ANY,
     AllOf,
     AnyOf,
     Bounds,
@@ -95,8 +96,9 @@ def _happened(rule: Any) -> str:
             return f"did {_event(rule.did, rule.where)}{_window(rule)}: {what} {_bounded(rule.times)}"
         case First() | Last():
             which, name = ("first", rule.first) if isinstance(rule, First) else ("last", rule.last)
+            one = _event(name, rule.where).removeprefix("any ")
             having = f", with {_filters(rule.having)}" if rule.having else ""
-            return f"the {which} {_event(name, rule.where)} was{_window(rule) or ' at any time'}{having}"
+            return f"the {which} {one} was{_window(rule) or ' at any time'}{having}"
         case SequenceRule():
             steps = ", then ".join(_event(one.event, one.where) for one in rule.sequence)
             same = f", all with the same {_quoted(rule.same)}" if rule.same else ""
@@ -109,7 +111,8 @@ def _happened(rule: Any) -> str:
             return f"did {what} in at least {rule.at_least} of the last {rule.periods} periods of {rule.every}"
         case Stopped():
             what = _event(rule.stopped, rule.where)
-            return f"did no {what} in the last {rule.quiet}, but some in the {rule.before} before"
+            none = what.removeprefix("any ")
+            return f"did no {none} in the last {rule.quiet}, but some in the {rule.before} before"
         case Restarted():
             what = _event(rule.restarted, rule.where)
             return (
@@ -120,7 +123,8 @@ def _happened(rule: Any) -> str:
 
 
 def _event(name: str, where: Sequence[Where]) -> str:
-    return f"{_quoted(name)} where {_filters(where)}" if where else _quoted(name)
+    what = "any event" if name == ANY else _quoted(name)
+    return f"{what} where {_filters(where)}" if where else what
 
 
 def _filters(where: Sequence[Where]) -> str:

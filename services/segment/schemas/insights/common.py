@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.segment.schemas.rule import Where, WholeRule
-from services.segment.schemas.rule.values import Duration, Instant, Key, Name, Scalar, Value, Zone, instant
+from services.segment.schemas.rule.values import Duration, EventName, Instant, Key, Name, Scalar, Value, Zone, instant
 from services.segment.schemas.segments import EARLIEST, LATEST, Title
 from services.segment.schemas.segments import Key as SegmentKey
 from shared.schemas import Input, Output
@@ -20,12 +20,6 @@ TOP = 10
 MAX_TOP = 50
 
 Wheres = Annotated[list[Where], Field(max_length=10, description="What the events must be like; all of it")]
-
-
-ANY = "*"
-"""Stands for every event, whatever its name."""
-
-EventName = Annotated[Name, Field(description="Name of the event; * is any event")]
 
 
 class Happening(Input):

@@ -48,9 +48,10 @@ from services.segment.schemas.rule.tree import (
     plain,
     walk,
 )
-from services.segment.schemas.rule.values import Scalar, instant, is_date, seconds, span, zone
+from services.segment.schemas.rule.values import ANY, Scalar, instant, is_date, seconds, span, zone
 
 __all__ = [
+    "ANY",
     "BOUNDS",
     "DATES",
     "KINDS",

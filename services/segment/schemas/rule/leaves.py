@@ -22,6 +22,7 @@ from services.segment.schemas.rule.values import (
     MAX_TIMES,
     Ago,
     Duration,
+    EventName,
     Instant,
     Key,
     Name,
@@ -212,9 +213,10 @@ class Did(Windowed):
     model_config = example(
         {"did": "Content Liked", "where": [{"property": "category", "eq": "anime"}], "within": "3d"},
         {"did": "Order Completed", "measure": {"sum": "revenue"}, "times": {"gte": 1000}, "within": "30d"},
+        {"did": "*", "times": {"lt": 1}, "within": "14d"},
     )
 
-    did: Name
+    did: EventName
     where: Wheres = Field(default_factory=list)
     measure: Measure = Field(default_factory=lambda: Measure(count=True))
     times: Times = Field(default_factory=lambda: Times(gte=1), description="At least 1 if absent")
@@ -242,7 +244,7 @@ class First(_Occurrence):
 
     model_config = example({"first": "Order Completed", "within": "7d"})
 
-    first: Name
+    first: EventName
 
 
 class Last(_Occurrence):
@@ -250,13 +252,13 @@ class Last(_Occurrence):
 
     model_config = example({"last": "Subscription Changed", "having": [{"property": "plan", "ne": "none"}]})
 
-    last: Name
+    last: EventName
 
 
 class Step(Node):
     """One step of a sequence."""
 
-    event: Name
+    event: EventName
     where: Wheres = Field(default_factory=list)
 
 
@@ -287,7 +289,7 @@ class Regularly(Node):
 
     model_config = example({"regularly": "Signed In", "every": "1w", "periods": 4, "at_least": 3})
 
-    regularly: Name
+    regularly: EventName
     where: Wheres = Field(default_factory=list)
     every: Duration
     periods: Annotated[StrictInt, Field(ge=1, le=MAX_PERIODS)]
@@ -307,7 +309,7 @@ class Stopped(Node):
 
     model_config = example({"stopped": "Video Watched", "quiet": "14d", "before": "30d"})
 
-    stopped: Name
+    stopped: EventName
     where: Wheres = Field(default_factory=list)
     quiet: Duration
     before: Duration
@@ -318,7 +320,7 @@ class Restarted(Node):
 
     model_config = example({"restarted": "Video Watched", "recent": "7d", "quiet": "30d", "before": "60d"})
 
-    restarted: Name
+    restarted: EventName
     where: Wheres = Field(default_factory=list)
     recent: Duration
     quiet: Duration

@@ -32,6 +32,9 @@ _INSTANT = re.compile(
     r"(Z|[+-][0-9]{2}:[0-9]{2})"
 )
 
+ANY = "*"
+"""In place of the name of an event: every event, whatever its name."""
+
 Scalar: TypeAlias = str | int | float | bool
 """What a trait or property is compared with. Text, numbers and booleans never equal each other."""
 
@@ -196,6 +199,18 @@ def _key(value: Any) -> str:
 _SCALAR = {"type": ["string", "number", "boolean"]}
 
 Name = Annotated[str, PlainValidator(_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_NAME})]
+EventName = Annotated[
+    str,
+    PlainValidator(_name),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_NAME,
+            "description": "Name of an event; * is every event, whatever its name",
+        }
+    ),
+]
 Words = Annotated[
     str, PlainValidator(_words), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_TEXT})
 ]
