@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from services.profile.actions import event_types, exports, imports, minors, quality, refused, retentions, search, tags
+from services.profile.actions import (
+    birthdays,
+    event_types,
+    exports,
+    imports,
+    quality,
+    refused,
+    retentions,
+    search,
+    tags,
+)
 from shared.clock import Every
 
 TIMERS = (
@@ -13,7 +23,7 @@ TIMERS = (
     Every(3600.0, imports.forget, "imports"),
     Every(3600.0, exports.forget, "exports"),
     Every(5.0, retentions.expire, "retention"),
-    Every(60.0, minors.grow_up, "birthdays"),
+    Every(60.0, birthdays.celebrate, "birthdays"),
     Every(10.0, quality.fold, "quality counts"),
     Every(300.0, quality.snapshot, "quality"),
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -184,6 +186,36 @@ async def test_one_viewer_across_phone_web_and_shop_and_the_wrong_one_taken_apar
     assert sorted((one["profile_id"], one["state"]) for one in rows) == sorted(
         [(wei, "accepted"), (stranger, "skipped")]
     )
+
+
+async def test_a_birthday_is_a_group_and_an_age_is_one_and_its_year_is_nobodys(
+    operator: httpx.AsyncClient, front_end: httpx.AsyncClient
+) -> None:
+    """An identify with a birthday leads to groups by day and by age; other services never hear the year."""
+    life = Life(front_end, operator)
+    today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
+    born = date(today.year - 30, today.month, min(today.day, 28)) + timedelta(days=2)
+    rules = {
+        "soon": {"trait": "birthday", "anniversary": {"within_next": "7d"}, "zone": "Asia/Shanghai"},
+        "twenties": {"trait": "age", "between": [29, 30]},
+        "nineties": {"trait": "birthday", "before": "2200-01-01"},
+    }
+    for key, rule in rules.items():
+        await ok(operator.post("/v1/segments", json={"key": key, "name": key, "rule": rule}))
+    await life.signs_in(userId="born", traits={"birthday": born.isoformat()})
+
+    async def grouped() -> None:
+        him = await life.who("user_id:born")
+        assert set(await life.inside("soon")) == set(await life.inside("twenties")) == {him} != {0}
+
+    await eventually(grouped)
+    assert await life.inside("nineties") == {}
+    preview = await ok(
+        operator.post("/v1/segments/preview", json={"rule": {"all": [rules["soon"], rules["twenties"]]}})
+    )
+    assert preview["count"] == 1
+    portrait = await ok(operator.get("/v1/profiles/user_id:born/portrait"))
+    assert portrait["traits"]["age"] in (29, 30)
 
 
 async def _is(coming: Any, expected: Any) -> None:

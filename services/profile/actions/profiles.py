@@ -158,7 +158,8 @@ async def shown(session: AsyncSession, versions: Mapping[int, int], *, unmasked:
 
 
 def _profile(profile_id: int, version: int, held: list[Held], laid: Registry, *, unmasked: bool) -> Profile:
-    traits = trait_rules.view((trait_rules.read(one.traits) for one in held), laid)
+    today = clock.now().date()
+    traits = trait_rules.aged(trait_rules.view((trait_rules.read(one.traits) for one in held), laid), today)
     values = {name: trait.value for name, trait in traits.items()}
     seen = {name: value for name, value in values.items() if not consents.is_consent(name)}
     return Profile(
@@ -178,7 +179,7 @@ def _profile(profile_id: int, version: int, held: list[Held], laid: Registry, *,
         traits=seen if unmasked else laid.veiled(contacts.masked(seen)),
         since={name: traits[name].since for name in seen},
         has=contacts.channels(values),
-        consent=consents.current(values, clock.now().date()),
+        consent=consents.current(values, today),
         first_seen=min(one.first_seen for one in held),
         last_seen=max(one.last_seen for one in held),
         events=sum(one.events for one in held),

@@ -162,10 +162,7 @@ def _explained(profile_id: int, held: Sequence[Held], laid: Registry, *, unmaske
     for one in held:
         for name, trait in rules.read(one.traits).items():
             said.setdefault(name, []).extend((one.origin, candidate) for candidate in trait.candidates)
-    view = rules.view((rules.read(one.traits) for one in held), laid)
-    age = definitions.age(view["birthday"].value, clock.now().date()) if "birthday" in view else None
-    if age is not None and "age" not in view:
-        view["age"] = Trait(age, view["birthday"].at, view["birthday"].since, None, "computed:birthday")
+    view = rules.aged(rules.view((rules.read(one.traits) for one in held), laid), clock.now().date())
 
     def shown(name: str, value: Any) -> Any:
         if unmasked or value is None:

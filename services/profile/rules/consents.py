@@ -8,10 +8,11 @@ through merges; of two the later counts. Every answer, with version and proof, s
 from __future__ import annotations
 
 import re
-from calendar import isleap
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
+
+from services.profile.rules import definitions
 
 PREFIX = "consent."
 CONSENT = "consent"
@@ -103,45 +104,16 @@ def grounds(traits: Mapping[str, Any], today: date) -> dict[str, tuple[bool, str
     years = age(traits, today)
     if years is not None and years < CHILD and not held.get(GUARDIAN, (False, ""))[0]:
         for name in NOT_FOR_CHILDREN:
-            follows(name, "birthday" if _born(traits) else "age")
+            follows(name, "birthday" if definitions.born(traits.get("birthday")) else "age")
     return held
 
 
 def age(traits: Mapping[str, Any], today: date) -> float | None:
     """Years of life where they are known: by `birthday` (ISO), else by `age`."""
-    if (day := _born(traits)) is not None:
+    if (day := definitions.born(traits.get("birthday"))) is not None:
         return today.year - day.year - ((today.month, today.day) < (day.month, day.day))
     years = traits.get("age")
     return years if isinstance(years, int | float) and not isinstance(years, bool) and years >= 0 else None
-
-
-def births(day: date) -> set[str]:
-    """Birthdays, in every spelling that `age` understands, of those who have turned `CHILD` on this day.
-
-    Who was born on 29 February turns fourteen on 1 March: no leap year is fourteen years after another.
-    """
-    year = day.year - CHILD
-    found = {date(year, day.month, day.day)} if (day.month, day.day) != (2, 29) else set()
-    if (day.month, day.day) == (3, 1) and isleap(year):
-        found.add(date(year, 2, 29))
-    return {
-        spelling
-        for one in found
-        for spelling in (
-            one.isoformat(),
-            one.strftime("%Y%m%d"),
-            "{}-W{:02}-{}".format(*one.isocalendar()),
-            "{}W{:02}{}".format(*one.isocalendar()),
-        )
-    }
-
-
-def _born(traits: Mapping[str, Any]) -> date | None:
-    born = traits.get("birthday")
-    try:
-        return date.fromisoformat(born[:10]) if isinstance(born, str) else None
-    except ValueError:
-        return None
 
 
 def allowed(said: Mapping[str, bool], channel: str, purpose: str) -> bool:

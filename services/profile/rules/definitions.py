@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from calendar import isleap
 from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, Literal
@@ -21,6 +22,8 @@ Type = Literal["text", "number", "integer", "boolean", "date", "list"]
 
 LONGEST_LIST = 500
 LONGEST_NUMBER = 40
+OLDEST = 130
+"""Years: nobody gets older."""
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -30,7 +33,10 @@ _SEPARATORS = re.compile(r"[,;，；、|]")
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
-    """What a trait holds. `personal`: only roles that may see contact data see it, and it never leaves in a fact."""
+    """What a trait holds. `personal`: only roles that may see contact data see it, and it never leaves in a fact.
+
+    Of a personal `birthday` the day and month are told, so that groups can be made of those whose birthday it is.
+    """
 
     name: str
     type: Type
@@ -66,7 +72,12 @@ BUILT_IN: Mapping[str, Definition] = {
     one.name: one
     for one in (
         Definition(name="gender", type="text", enum=("male", "female", "other"), description="As he says himself"),
-        Definition(name="birthday", type="date", personal=True, description="Age and star sign come from it"),
+        Definition(
+            name="birthday",
+            type="date",
+            personal=True,
+            description="Age and star sign come from it; it is told without its year",
+        ),
         Definition(name="region", type="text", description="Where he lives"),
         Definition(name="occupation", type="text", description="What he does for a living"),
         Definition(name="star_sign", type="text", enum=_SIGN_NAMES, description="From the birthday, if nobody says it"),
@@ -216,7 +227,7 @@ def _unlike(value: Any, due: str) -> Refused:
 
 def star_sign(birthday: Any) -> str | None:
     """The star sign of a birthday (`YYYY-MM-DD`); None where it is no date."""
-    day = _day(birthday)
+    day = born(birthday)
     return None if day is None else next(sign for end, sign in SIGNS if (day.month, day.day) < end)
 
 
@@ -225,14 +236,54 @@ def age(birthday: Any, today: date) -> int | None:
 
     Who was born on 29 February is a year older on 1 March where there is no such day.
     """
-    born = _day(birthday)
-    if born is None or born > today:
+    day = born(birthday)
+    if day is None or day > today:
         return None
-    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+    return today.year - day.year - ((today.month, today.day) < (day.month, day.day))
 
 
-def _day(value: Any) -> date | None:
+def last_birthday(birthday: Any, today: date) -> date | None:
+    """The last day on which somebody got a year older, the day of his birth the first; None where it is not known."""
+    day, years = born(birthday), age(birthday, today)
+    if day is None or years is None:
+        return None
+    year = day.year + years
+    return date(year, 3, 1) if (day.month, day.day) == (2, 29) and not isleap(year) else day.replace(year=year)
+
+
+def day_of_year(birthday: Any) -> str | None:
+    """A birthday without its year, `--MM-DD` as in RFC 6350; None where it is no date."""
+    day = born(birthday)
+    return None if day is None else f"--{day:%m-%d}"
+
+
+def births(day: date) -> set[str]:
+    """Birthdays, in every spelling that `born` understands, of those who are a year older on this day.
+
+    Who was born on 29 February is so on 1 March of a year without that day.
+    """
+    found = {
+        date(day.year - years, day.month, day.day)
+        for years in range(1, OLDEST + 1)
+        if (day.month, day.day) != (2, 29) or isleap(day.year - years)
+    }
+    if (day.month, day.day) == (3, 1) and not isleap(day.year):
+        found |= {date(year, 2, 29) for year in range(day.year - OLDEST, day.year) if isleap(year)}
+    return {
+        spelling
+        for one in found
+        for spelling in (
+            one.isoformat(),
+            one.strftime("%Y%m%d"),
+            "{}-W{:02}-{}".format(*one.isocalendar()),
+            "{}W{:02}{}".format(*one.isocalendar()),
+        )
+    }
+
+
+def born(birthday: Any) -> date | None:
+    """The day somebody says he was born on, ISO with whatever follows the day; None where it is no date."""
     try:
-        return date.fromisoformat(value) if isinstance(value, str) else None
+        return date.fromisoformat(birthday[:10]) if isinstance(birthday, str) else None
     except ValueError:
         return None

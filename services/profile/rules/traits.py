@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -194,15 +194,45 @@ def fit(traits: Traits) -> Traits:
 
 
 def whole(identities: Iterable[Mapping[str, Trait]], registry: Registry = sources.PLAIN) -> Whole:
-    """What may be told of a profile."""
-    traits = view(identities, registry)
+    """What may be told of a profile. Of a personal birthday that is the day without its year."""
+    today = clock.now().date()
+    traits = aged(view(identities, registry), today)
+def aged(traits: Traits, today: date) -> Traits:
+    """Traits of a profile on a day: the age comes from the birthday where nobody says it, since the last of them."""
+    said = traits.get("birthday")
+    if said is None or "age" in traits:
+        return traits
+    years, since = definitions.age(said.value, today), definitions.last_birthday(said.value, today)
+    if years is None or since is None:
+        return traits
+    begun = max(said.since, datetime(since.year, since.month, since.day, tzinfo=UTC))
+    return traits | {"age": Trait(years, said.at, begun, None, "computed:birthday")}
+
+
+def fits(value: Any) -> bool:
+    """Whether a value is small enough to be a trait."""
+    if value is None or isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) < LARGEST // 6):
+        return True  # no letter takes more than six bytes
+    plain = value.value if isinstance(value, operations.Operation) else value
+    return len(msgspec.json.encode(plain)) <= LARGEST
+
+
+def _weight(name: str) -> int:
+    """What keeps its place where there is no room for all: answers that may be asked for, other answers, the rest."""
+    if not is_own_word(name):
+        return 0
+    return 2 if name.removeprefix(consents.PREFIX) in consents.ASKED else 1
+
+
     values = {name: trait.value for name, trait in traits.items()}
     public = {
         name: contacts.scrubbed(value)
         for name, value in values.items()
         if not consents.is_consent(name) and not registry.is_personal(name) and not contacts.is_contact(name, value)
     }
-    grounds = consents.grounds(values, clock.now().date())
+    if "birthday" in values and "birthday" not in public and (day := definitions.day_of_year(values["birthday"])):
+        public["birthday"] = day
+    grounds = consents.grounds(values, today)
     return Whole(
         traits=public,
         since={name: traits[name].since for name in public},

@@ -8,7 +8,7 @@ from services.profile.tables.exports import exports
 from services.profile.tables.identities import identities, profiles
 from services.profile.tables.imports import import_errors, import_lines, imports
 from services.profile.tables.links import links, moves, namespaces, redirects, vetoes
-from services.profile.tables.privacy import comings_of_age, consents, data_keys, erasures, retentions, suppressed
+from services.profile.tables.privacy import birthdays, consents, data_keys, erasures, retentions, suppressed
 from services.profile.tables.quality import quality_counts, quality_notes, quality_snapshots
 from services.profile.tables.search import activity, search, touched
 from services.profile.tables.tags import followers, heard_segments, leaning, tagged, tags
@@ -17,7 +17,7 @@ from services.profile.tables.traits import refused_traits, trait_definitions, tr
 __all__ = [
     "activity",
     "aggregates",
-    "comings_of_age",
+    "birthdays",
     "consents",
     "data_keys",
     "erasures",

@@ -64,11 +64,12 @@ suppressed = Table(
     comment="Identities whose events are dropped for good",
 )
 
-comings_of_age = Table(
-    "comings_of_age",
+birthdays = Table(
+    "birthdays",
     metadata,
     Column("day", Date, primary_key=True),
-    comment="The last day (UTC) of which those who turned fourteen were told; one row",
+    Column("told", BigInteger, comment="the last profile told on this day (UTC); null when all were"),
+    comment="How far telling those who are a year older has come; one row",
 )
 
 retentions = Table(

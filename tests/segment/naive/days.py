@@ -62,7 +62,9 @@ def instant(value: object, zone: str = "UTC") -> datetime | None:
 
 
 def birthdays(value: object, zone: str) -> date | None:
-    """The day whose month and day are celebrated."""
+    """The day whose month and day are celebrated; a day may have no year."""
+    if isinstance(value, str) and (without := re.fullmatch(r"--(\d\d-\d\d)", value, re.ASCII)):
+        return day(f"2024-{without[1]}")
     if isinstance(value, str) and day(value):
         return day(value)
     at = instant(value, zone)

@@ -37,6 +37,7 @@ _INSTANT = (
     "(Z|[+-]([01][0-9]|2[0-3]):[0-9]{2})$"
 )
 _DATE = "^[12][0-9]{3}-[0-9]{2}-[0-9]{2}$"
+_YEARLESS = "^--(02-(0[1-9]|1[0-9]|2[0-9])|(0[13-9]|1[0-2])-(0[1-9]|[12][0-9]|30)|(0[13578]|1[02])-31)$"
 
 
 def field(document: Any, name: str) -> Any:
@@ -248,13 +249,14 @@ def _length(operand: Any) -> int:
 
 
 def _month_and_day(json: Any, where: str) -> Any:
-    """`MM-DD` of a date as written, of an instant the local one."""
+    """`MM-DD` of a date as written, with or without its year (`--MM-DD`), of an instant the local one."""
     words = said(json)
     shown = words.try_cast(engine.INSTANT)
     local = shown.cast(engine.LOCAL) if where == "UTC" else engine.local(where, shown)
     return ibis.cases(
         (words.re_search(_INSTANT), local.strftime("%m-%d")),
         (words.re_search(_DATE) & words.try_cast(engine.LOCAL).notnull(), engine.part(words, 6, 5)),
+        (words.re_search(_YEARLESS), engine.part(words, 3, 5)),
         else_=nothing(),
     )
 

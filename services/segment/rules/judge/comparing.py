@@ -161,8 +161,14 @@ def _anniversary(value: Any, at: datetime, where: tzinfo, days: int) -> tuple[bo
     return holds, midnight(coming + DAY if holds else coming - (days - 1) * DAY, where)
 
 
+LEAP = "2000"
+"""The year given to a day without one."""
+
+
 def _day(value: Any, where: tzinfo) -> date | None:
-    """The day of a date as written, of an instant the local one."""
+    """The day of a date as written, of an instant the local one; without its year (`--01-31`) that of a leap year."""
+    if type(value) is str and len(value) == len("--01-31") and value.startswith("--"):
+        value = f"{LEAP}{value[1:]}"
     moment = instant(value) if type(value) is str else None
     if moment is None:
         return None

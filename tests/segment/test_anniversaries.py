@@ -1,0 +1,44 @@
+"""Days without their year, as profile tells birthdays: all who judge rules read them alike."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from services.segment.rules.compile import members
+from services.segment.schemas.rule import parse
+from tests.segment import naive
+from tests.segment.naive import Person
+from tests.segment.test_compile import warehouse
+from tests.segment.test_judge import judged, viewer
+
+DAYS = ("--03-29", "--03-31", "--02-28", "--02-29", "--02-30", "--3-29", "--13-01", "-03-29", "2001-03-29", "--04-31")
+PEOPLE = [Person(traits={"birthday": day}, profile_id=place) for place, day in enumerate(DAYS, 1)]
+TODAY: dict[str, Any] = {"trait": "birthday", "anniversary": "today", "zone": "Asia/Shanghai"}
+SOON: dict[str, Any] = {"trait": "birthday", "anniversary": {"within_next": "3d"}}
+OLDER: dict[str, Any] = {"trait": "birthday", "before": "2024-01-01"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "at", "expected"),
+    [
+        (TODAY, "2026-03-29T09:30", {"--03-29", "2001-03-29"}),
+        (TODAY, "2026-03-28T16:00", {"--03-29", "2001-03-29"}),
+        (TODAY, "2026-03-28T15:59", set()),
+        (SOON, "2026-03-29T09:30", {"--03-29", "--03-31", "2001-03-29"}),
+        (SOON, "2026-02-28T09:30", {"--02-28", "--02-29"}),
+        (SOON, "2028-02-28T09:30", {"--02-28", "--02-29"}),
+        ({"trait": "birthday", "anniversary": "today"}, "2028-02-28T09:30", {"--02-28"}),
+        (OLDER, "2026-03-29T09:30", {"2001-03-29"}),
+    ],
+)
+def test_a_day_without_its_year_has_an_anniversary(rule: dict[str, Any], at: str, expected: set[str]) -> None:
+    now = datetime.fromisoformat(at).replace(tzinfo=UTC)
+    ids = {place for place, day in enumerate(DAYS, 1) if day in expected}
+    world = {"s": rule}
+    assert {one.profile_id for one in PEOPLE if naive.holds(rule, one, now, world)} == ids
+    assert {one.profile_id for one in PEOPLE if judged(world).answer("s", viewer(one), now, {})[0]} == ids
+    compiled = members(parse(rule), now, {"s": parse(rule)})
+    assert {row[0] for row in warehouse(PEOPLE).sql(compiled.sql).fetchall()} == ids
