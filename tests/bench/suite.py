@@ -34,6 +34,10 @@ class TooSlow(Exception):
     """What was waited for did not come."""
 
 
+class Ended(TooSlow):
+    """What was waited for will not come: its program has ended."""
+
+
 @dataclass(frozen=True)
 class Taken:
     """Events that INTAKE acknowledged to the gateway, and the messages they were put in."""
@@ -71,7 +75,13 @@ class Suite:
             self._begin(plan.process(self.plan, name))
         async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
             for name in services:
-                await until(lambda name=name: _ready(http, f"{self.plan.url(name)}/readyz"), f"{name} to be ready")  # type: ignore[misc]
+                await until(lambda name=name: self._ready(http, name), f"{name} to be ready")  # type: ignore[misc]
+
+    async def _ready(self, http: httpx.AsyncClient, name: str) -> bool:
+        if (status := self.processes[name].poll()) is not None:
+            last = (self.folder / f"{name}.log").read_text().splitlines()[-1:]
+            raise Ended(f"{name} ended with {status}: {''.join(last)}")
+        return await _ready(http, f"{self.plan.url(name)}/readyz")
 
     async def start_bare(self, same: bytes = b"{}") -> int:
         """Start the bare baseline; its port."""
