@@ -143,9 +143,8 @@ def _start(house: House, relay: Relay) -> None:
         loops.start(timer.name, _ticking(house, timer), pause=timer.seconds)
     for step in service.steps:
         loops.start(step.name, _stepping(house, step), pause=step.pause)
-    if service.jobs:
-        kinds = {job.kind: job for job in service.jobs}
-        loops.start("jobs", lambda: jobs.step(house.db, kinds), pause=0.2)
+    for lane in dict.fromkeys(job.lane for job in service.jobs):
+        loops.start(lane, _working(house, lane), pause=0.2)
 
 
 def _reading(house: House, reader: Reader, behind: CatchUp) -> Callable[[], Awaitable[bool]]:
@@ -175,6 +174,11 @@ def _ticking(house: House, timer: Every) -> Callable[[], Awaitable[bool]]:
         return timer.again and more is True
 
     return turn
+
+
+def _working(house: House, lane: str) -> Callable[[], Awaitable[bool]]:
+    kinds = {job.kind: job for job in house.service.jobs if job.lane == lane}
+    return lambda: jobs.step(house.db, kinds)
 
 
 def _stepping(house: House, step: Step) -> Callable[[], Awaitable[bool]]:

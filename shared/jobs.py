@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -45,10 +45,17 @@ class Progress:
 
 @dataclass(frozen=True)
 class Job:
-    """A kind of job. `step(session, job)` does a bounded piece in one transaction."""
+    """A kind of job. `step(session, job)` does a bounded piece in one transaction.
+
+    `ahead(database, job)` fetches what the step needs and takes long, such as an answer of another process: before the
+    step, without a transaction, so that nobody waits for a lock meanwhile. The job may have moved on or ended when the
+    step comes, and two replicas may fetch the same. Jobs of one `lane` take turns; lanes do not wait for each other.
+    """
 
     kind: str
     step: Callable[[AsyncSession, JobRow], Awaitable[Progress]]
+    ahead: Callable[[Database, JobRow], Awaitable[None]] | None = None
+    lane: str = "jobs"
 
 
 async def begin(
@@ -92,18 +99,37 @@ async def latest(session: AsyncSession, kind: str, subjects: Sequence[str]) -> d
     return {row.subject: row for row in (await session.execute(query)).all()}
 
 
-async def step(database: Database, kinds: dict[str, Job]) -> bool:
+async def is_busy(session: AsyncSession, kind: str, prefix: str) -> bool:
+    """Whether a job of this kind runs whose subject begins so."""
+    running = select(jobs.c.id).where(jobs.c.kind == kind, jobs.c.state == "running")
+    found = running.where(jobs.c.subject.startswith(prefix, autoescape=True)).limit(1)
+    return await session.scalar(found) is not None
+
+
+async def step(database: Database, kinds: Mapping[str, Job]) -> bool:
     """Do one piece of one running job, the one that has waited longest; True when there may be more."""
     job_id: int | None = None
+    waiting = select(jobs).where(jobs.c.state == "running", jobs.c.kind.in_(kinds)).order_by(jobs.c.updated_at).limit(1)
+    waiting = waiting.with_for_update(skip_locked=True)
     try:
+        if any(kind.ahead for kind in kinds.values()):
+            async with database.transaction() as session:
+                first = (await session.execute(waiting)).one_or_none()
+                if first is None:
+                    return False
+                # Behind the others: who looks while the answer is fetched takes another job.
+                touched = update(jobs).where(jobs.c.id == first.id).values(updated_at=clock.now())
+                await session.execute(touched)
+            job_id = first.id
+            waiting = waiting.where(jobs.c.id == job_id)
+            if ahead := kinds[first.kind].ahead:
+                await ahead(database, _job(first))
         async with database.transaction() as session:
-            query = select(jobs).where(jobs.c.state == "running", jobs.c.kind.in_(kinds)).order_by(jobs.c.updated_at)
-            row = (await session.execute(query.limit(1).with_for_update(skip_locked=True))).one_or_none()
+            row = (await session.execute(waiting)).one_or_none()
             if row is None:
-                return False
+                return job_id is not None
             job_id = row.id
-            job = JobRow(row.id, row.kind, row.subject, row.params, row.cursor, row.done, row.total, row.begun_at)
-            progress = await kinds[row.kind].step(session, job)
+            progress = await kinds[row.kind].step(session, _job(row))
             await session.execute(
                 update(jobs)
                 .where(jobs.c.id == row.id)
@@ -126,3 +152,7 @@ async def step(database: Database, kinds: dict[str, Job]) -> bool:
             await session.execute(this.values(attempts=jobs.c.attempts + 1, error=words(error), updated_at=clock.now()))
             await session.execute(this.where(jobs.c.attempts >= ATTEMPTS).values(state="failed"))
     return True
+
+
+def _job(row: Row[Any]) -> JobRow:
+    return JobRow(row.id, row.kind, row.subject, row.params, row.cursor, row.done, row.total, row.begun_at)

@@ -13,4 +13,8 @@ TIMERS = (
     Every(5, retention.expire, name="retention"),
     Every(3600, warehouse.tidy, name="tidy graves"),
 )
-JOBS = (Job(filling.FILL, filling.step), Job(lists.LIST, lists.step))
+JOBS = (
+    Job(filling.FILL, filling.step, ahead=filling.ask),
+    # Of its own: a file of some thousand lines must not wait for a recompute of every segment.
+    Job(lists.LIST, lists.step, lane="lists"),
+)

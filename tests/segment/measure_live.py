@@ -211,7 +211,7 @@ async def measure(db: Database, server: psutil.Process, viewers: int, profile: b
 
 async def _fill(db: Database, costs: Costs, what: str, *, large: int) -> None:
     filling.LARGE = large
-    kinds = {filling.FILL: Job(filling.FILL, filling.step)}
+    kinds = {filling.FILL: Job(filling.FILL, filling.step, ahead=filling.ask)}
     with costs.measured():
         while await jobs.step(db, kinds):
             pass

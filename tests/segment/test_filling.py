@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from datetime import timedelta
 from typing import Any
@@ -162,3 +163,35 @@ async def test_everything_agrees_after_large_fills_among_events(home: Running) -
             assert set(await _told(home, key)) == expected
 
     await eventually(agree, timeout=60)
+
+
+@pytest.mark.usefixtures("large")
+async def test_a_segment_is_saved_while_the_warehouse_is_asked_for_it(
+    home: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer about the rule that is past is never written down."""
+    ask = memory_of(home).warehouse.ask
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(*args: Any, **options: Any) -> Any:
+        answer = await ask(*args, **options)
+        asked.set()
+        await go.wait()
+        return answer
+
+    await home.tell(*(profile(one, 1, age=one % 30) for one in IDS))
+    await eventually(lambda: _here(home, len(IDS)))
+    monkeypatch.setattr(memory_of(home).warehouse, "ask", slow)
+    body = {"key": "young", "name": "y", "rule": {"trait": "age", "lt": 3}}
+    assert (await home.client.post("/v1/segments", json=body)).is_success
+    await asked.wait()
+    async with asyncio.timeout(20):
+        assert (await home.client.patch("/v1/segments/young", json={"rule": {"trait": "age", "gte": 20}})).is_success
+        assert (await home.client.post("/v1/segments", json={**body, "key": "other"})).is_success
+    go.set()
+    await filled(home, "young")
+    old = {one for one in IDS if one % 30 >= 20}
+    assert set(await members(home, "young")) == old
+    await eventually(lambda: _is(_told(home, "young"), dict.fromkeys(old, "fill")))
+    await filled(home, "other")
+    assert set(await members(home, "other")) == {one for one in IDS if one % 30 < 3}

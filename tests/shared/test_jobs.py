@@ -142,6 +142,65 @@ async def test_two_workers_share_the_jobs_and_do_no_piece_twice(db: Database) ->
     assert len(found) == len(set(found)) == 30
 
 
+async def test_what_a_step_needs_is_fetched_while_nobody_waits_for_the_job(db: Database) -> None:
+    """A newer job of the same subject begins while the older one's answer is fetched."""
+    fetched: list[str | None] = []
+
+    async def fetch(database: Database, job: JobRow) -> None:
+        fetched.append(job.cursor)
+        if len(fetched) == 2:
+            async with asyncio.timeout(10):
+                await begin(database, "a", upto=1, kind="fetching")
+
+    kinds = {"fetching": Job("fetching", count, ahead=fetch)}
+    old = await begin(db, "a", kind="fetching")
+    while await jobs.step(db, kinds):
+        pass
+    assert fetched == [None, "1", None]
+    assert (await row(db, old)).state == "superseded"
+    assert await noted(db) == ["a 0", "a 0"]
+
+
+async def test_a_fetch_that_fails_counts_as_a_failing_step(db: Database) -> None:
+    async def fetch(database: Database, job: JobRow) -> None:
+        raise ValueError("nothing there")
+
+    job_id = await begin(db, "a", kind="fetching")
+    while await jobs.step(db, {"fetching": Job("fetching", count, ahead=fetch)}):
+        pass
+    found = await row(db, job_id)
+    assert (found.state, found.error, found.attempts) == ("failed", "ValueError: nothing there", ATTEMPTS)
+    assert await noted(db) == []
+
+
+async def test_a_lane_does_not_wait_for_another(open_house: Callable[..., Opening]) -> None:
+    done = asyncio.Event()
+
+    async def waits(database: Database, job: JobRow) -> None:
+        await done.wait()
+
+    async def long(session: AsyncSession, job: JobRow) -> Progress:
+        return Progress(done=1, finished=True)
+
+    async def short(session: AsyncSession, job: JobRow) -> Progress:
+        return Progress(done=1, finished=True)
+
+    made = (Job("long", long, ahead=waits), Job("short", short, lane="short"))
+    running = await open_house(Service(name="profile", title="Toy", tables=MetaData(), jobs=made))
+    first = await begin(running.db, "a", kind="long")
+    second = await begin(running.db, "b", kind="short")
+
+    async def states() -> tuple[str, str]:
+        return (await row(running.db, first)).state, (await row(running.db, second)).state
+
+    async def over(expected: tuple[str, str]) -> None:
+        assert await states() == expected
+
+    await eventually(lambda: over(("running", "finished")))
+    done.set()
+    await eventually(lambda: over(("finished", "finished")))
+
+
 async def test_a_house_does_its_jobs_and_shows_them(open_house: Callable[..., Opening]) -> None:
     async def quick(session: AsyncSession, job: JobRow) -> Progress:
         return Progress(done=3, total=3, finished=True)

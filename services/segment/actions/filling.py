@@ -1,7 +1,8 @@
 """Fills: every viewer is judged by a new rule, piece by piece, while the live work goes on.
 
 A small audience is judged as the live work judges. A large one is asked of the warehouse, some ten thousand viewers by
-one statement, before anybody is locked; of whom something was written since, or told, the live work's judgement counts.
+one statement, before anybody is locked, and the segment neither: whoever saves it meanwhile does not wait, and the answer
+is dropped. Of whom something was written since, or told, the live work's judgement counts.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from services.segment.store import deadlines, definitions, log, members, viewers
 from services.segment.store.rows import AnyRow
 from shared import clock, telemetry
 from shared.contracts import PARTITIONS
+from shared.database import Database
 from shared.errors import Invalid, Unavailable
 from shared.jobs import JobRow, Progress
 
@@ -55,6 +57,7 @@ class Place(msgspec.Struct, frozen=True):
 class Piece:
     """An answer of the warehouse: who of some groups is in as of an instant and a stamp, and when time changes that."""
 
+    job: int
     first: int
     end: int
     version: int
@@ -64,8 +67,8 @@ class Piece:
     next: dict[int, dict[int, datetime]] = field(default_factory=dict)
 
 
-_PIECES: WeakKeyDictionary[Any, dict[int, Piece]] = WeakKeyDictionary()
-"""The present piece of each fill, by job; it is asked for again after a restart."""
+_PIECES: WeakKeyDictionary[Any, dict[int, Piece | None]] = WeakKeyDictionary()
+"""The present piece of each fill, by segment; None where the warehouse could not answer. Asked again after a restart."""
 
 
 async def step(session: AsyncSession, job: JobRow) -> Progress:
@@ -89,14 +92,30 @@ async def step(session: AsyncSession, job: JobRow) -> Progress:
     following = await viewers.after(session, place.after - 1, 1)
     if not following:
         await definitions.filled(session, segment.id, clock.now())
-        _PIECES.get(session.bind, {}).pop(job.id, None)
+        _PIECES.get(session.bind, {}).pop(segment.id, None)
         return Progress(done=job.done, total=job.done, cursor=job.cursor, finished=True)
     now = await judging.book(session)
-    if (job.total or 0) >= LARGE and not place.left:
-        place = Place(max(place.after, following[0] // GROUP * GROUP))
-    if (job.total or 0) >= LARGE and (piece := await _asked(session, now, job, segment, place.after)) is not None:
+    if (job.total or 0) < LARGE:
+        return await _judge(session, now, job, segment, place)
+    place = _begin(place, following[0])
+    pieces = _PIECES.get(session.bind, {})
+    piece = pieces.get(segment.id)
+    if piece is not None and _fits(piece, job, segment, place):
         return await _take(session, now, job, segment, piece, place)
-    return await _judge(session, now, job, segment, place)
+    if segment.id in pieces and piece is None:
+        del pieces[segment.id]
+        return await _judge(session, now, job, segment, place)
+    # The segment was changed while the warehouse was asked: it is asked again.
+    return here
+
+
+def _begin(place: Place, following: int) -> Place:
+    """Where a large fill goes on: at the group of the next viewer there is."""
+    return place if place.left else Place(max(place.after, following // GROUP * GROUP))
+
+
+def _fits(piece: Piece, job: JobRow, segment: AnyRow, place: Place) -> bool:
+    return (piece.job, piece.version) == (job.id, segment.version) and piece.first <= place.after < piece.end
 
 
 def _read(cursor: str) -> Place:
@@ -120,28 +139,47 @@ async def _judge(session: AsyncSession, now: Book, job: JobRow, segment: AnyRow,
     return Progress(done=job.done + len(mine), total=job.total, cursor=_written(Place(mine[-1] + 1)))
 
 
-async def _asked(session: AsyncSession, now: Book, job: JobRow, segment: AnyRow, first: int) -> Piece | None:
-    """What the warehouse says of the groups from here on; None where it cannot, and the work goes on without it."""
-    first = first // GROUP * GROUP
-    pieces = _PIECES.setdefault(session.bind, {})
-    held = pieces.get(job.id)
-    if held is not None and held.version == segment.version and held.first <= first < held.end:
-        return held
-    rule = now.definitions[segment.id].rule
-    warehouse = memory.of(session).warehouse
-    piece = Piece(first, first + GROUPS * GROUP, segment.version, clock.now(), 0)
-    if rule is None:
-        return None
+async def ask(database: Database, job: JobRow) -> None:
+    """Ask the warehouse for the next piece of a large fill, while nothing is locked and no transaction is open.
+
+    Where it cannot answer, the next step goes on without it.
+    """
+    pieces = _PIECES.setdefault(database.engine, {})
     try:
-        crowd = await crowds.to_fill(session, now, rule, piece.at, (piece.first, piece.end))
+        async with database.transaction() as session:
+            wanted = await _wanted(session, job)
+            warehouse = memory.of(session).warehouse
+        if wanted is None:
+            return
+        piece, crowd = wanted
         answer = await warehouse.ask(crowd.sql, inputs=crowd.inputs, seconds=SECONDS)
     except (Unavailable, Invalid, ValueError) as error:
-        telling.warning("a fill goes on without the warehouse", segment=segment.key, error=str(error)[:500])
-        return None
+        telling.warning("a fill goes on without the warehouse", segment=job.subject, error=str(error)[:500])
+        pieces[job.params["segment_id"]] = None
+        return
     piece.watermark = answer.watermark
     _sorted_in(piece, answer.table)
-    pieces[job.id] = piece
-    return piece
+    pieces[job.params["segment_id"]] = piece
+
+
+async def _wanted(session: AsyncSession, job: JobRow) -> tuple[Piece, crowds.Crowd] | None:
+    """The piece of a large fill that comes next, and the question for it; None where there is nothing to ask."""
+    if job.cursor is None or (job.total or 0) < LARGE:
+        return None
+    segment = await definitions.by_id(session, job.params["segment_id"])
+    place = _read(job.cursor)
+    following = await viewers.after(session, place.after - 1, 1)
+    now = await judging.book(session)
+    of = now.definitions.get(job.params["segment_id"])
+    if segment is None or of is None or of.rule is None or segment.filling is None or not following:
+        return None
+    place = _begin(place, following[0])
+    held = _PIECES.get(session.bind, {}).get(segment.id)
+    if of.version != segment.version or (held is not None and _fits(held, job, segment, place)):
+        return None
+    first = place.after // GROUP * GROUP
+    piece = Piece(job.id, first, first + GROUPS * GROUP, segment.version, clock.now(), 0)
+    return piece, await crowds.to_fill(session, now, of.rule, piece.at, (piece.first, piece.end))
 
 
 def _sorted_in(piece: Piece, table: pa.Table) -> None:

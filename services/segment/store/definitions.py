@@ -144,6 +144,11 @@ async def by_key(session: AsyncSession, key: str) -> AnyRow | None:
     return (await session.execute(select(segments).where(segments.c.key == key))).one_or_none()
 
 
+async def by_id(session: AsyncSession, segment_id: int) -> AnyRow | None:
+    """One segment."""
+    return (await session.execute(select(segments).where(segments.c.id == segment_id))).one_or_none()
+
+
 async def to_change(session: AsyncSession, key: str) -> AnyRow | None:
     """One segment, locked until this transaction ends."""
     query = select(segments).where(segments.c.key == key).with_for_update(key_share=True)
