@@ -23,7 +23,7 @@ TIMERS = (
     Every(3600.0, imports.forget, "imports"),
     Every(3600.0, exports.forget, "exports"),
     Every(5.0, retentions.expire, "retention"),
-    Every(60.0, birthdays.celebrate, "birthdays"),
+    Every(60.0, birthdays.celebrate, "birthdays", again=True),
     Every(10.0, quality.fold, "quality counts"),
     Every(300.0, quality.snapshot, "quality"),
 )

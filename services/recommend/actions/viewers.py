@@ -22,7 +22,8 @@ async def link(session: AsyncSession, facts: Sequence[IdentityLinked]) -> None:
     """These ids belong to these profiles. Of two facts about one id that of the later merge or split counts.
 
     Facts of two profiles come in any order, so the number of the move decides; of one move the later fact. Memberships
-    follow by themselves: segment tells who left and who entered because of a merge or a split.
+    follow by themselves: segment tells who left and who entered because of a merge or a split. What was decided goes
+    along with the ids it was decided for.
     """
     links: dict[tuple[str, str], IdentityLinked] = {}
     for fact in facts:
@@ -33,9 +34,14 @@ async def link(session: AsyncSession, facts: Sequence[IdentityLinked]) -> None:
         return
     # The profiles' other ids too: whether a profile is named may have changed, also for the one an id has left.
     profiles = {fact.profile_id for fact in links.values()}
+    former: set[int] = set()
     if any(fact.move for fact in links.values()):
-        profiles |= await store.viewers.owners(session, links)
+        await store.decisions.hold(session)
+        former = await store.viewers.owners(session, links)
+        profiles |= former
     await store.viewers.link(session, [(*key, fact.profile_id, fact.move) for key, fact in links.items()])
+    if former:
+        await store.decisions.follow(session, sorted(former))
     held = memory.of(session)
     identities = {f"{namespace}:{value}" for namespace, value in links}
     after_commit(session, lambda: held.viewers_changed(profiles=profiles, identities=identities))

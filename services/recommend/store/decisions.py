@@ -15,8 +15,8 @@ from services.recommend.tables import decisions
 _WRITE = text(
     """
     INSERT INTO decisions (id, at, profile_id, user_id, anonymous_id, shown)
-    SELECT line.id, line.at,
-           CASE WHEN u.value IS NOT NULL OR a.value IS NOT NULL THEN line.profile_id END, u.value, a.value,
+    SELECT line.id, line.at, CASE WHEN line.profile_id IS NOT NULL THEN coalesce(u.profile_id, a.profile_id) END,
+           u.value, a.value,
            CAST(line.shown AS jsonb)
     FROM unnest(CAST(:ids AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:profiles AS bigint[]),
                 CAST(:users AS text[]), CAST(:anonymous AS text[]), CAST(:shown AS text[]))
@@ -34,6 +34,18 @@ _EXPIRE = text(
     """
 )
 
+# Whose a decision is follows from the ids it was made for, wherever these have gone: the user's first, as it was made.
+_FOLLOW = text(
+    """
+    UPDATE decisions AS d SET profile_id = coalesce(u.profile_id, a.profile_id)
+    FROM decisions AS line
+    LEFT JOIN identities u ON u.namespace = 'user_id' AND u.value = line.user_id
+    LEFT JOIN identities a ON a.namespace = 'anonymous_id' AND a.value = line.anonymous_id
+    WHERE d.id = line.id AND line.profile_id = ANY(CAST(:profiles AS bigint[]))
+      AND coalesce(u.profile_id, a.profile_id) <> line.profile_id
+    """
+)
+
 _WRITER = text("SELECT pg_advisory_xact_lock_shared(hashtextextended('recommend.decisions', 0))")
 _ERASER = text("SELECT pg_advisory_xact_lock(hashtextextended('recommend.decisions', 0))")
 
@@ -45,7 +57,7 @@ async def write(session: AsyncSession, lines: Sequence[Line]) -> None:
     """Write these lines, except those that are there already. An id that is nobody's is not written down.
 
     So one who was erased leaves no trace, however long his front-end goes on asking for him, nor does one who is being
-    erased right now: writers and erasures wait for each other.
+    erased right now: writers wait for erasures, and for merges, and these for them.
     """
     await session.execute(_WRITER)
     ids, ats, profiles, users, anonymous, shown = (list(column) for column in zip(*lines, strict=True))
@@ -62,6 +74,16 @@ async def of_viewer(session: AsyncSession, profile_id: int, limit: int) -> Seque
         .limit(limit)
     )
     return (await session.execute(query)).all()
+
+
+async def hold(session: AsyncSession) -> None:
+    """Nobody writes decisions until the commit: before ids are moved that what is being written is looked up by."""
+    await session.execute(_ERASER)
+
+
+async def follow(session: AsyncSession, profile_ids: Sequence[int]) -> None:
+    """Decisions that were these viewers' go where the ids they were made for are now, after a merge or a split."""
+    await session.execute(_FOLLOW, {"profiles": list(profile_ids)})
 
 
 async def expire(session: AsyncSession, before: datetime, limit: int) -> int:
@@ -87,7 +109,7 @@ async def make_nobodys(session: AsyncSession, profile_ids: Sequence[int], origin
 
     His identities must go in the same transaction: lines that are written after it look for them.
     """
-    await session.execute(_ERASER)
+    await hold(session)
     named = [origin.partition(":") for origin in origins]
     values = {
         "ids": list(profile_ids),
