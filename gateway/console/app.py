@@ -15,7 +15,7 @@ from nicegui import app as nicegui_app
 from nicegui import ui
 from starlette.responses import RedirectResponse, Response
 
-from gateway.console import downloads, frame, memory, pages, seat, texts, theme
+from gateway.console import downloads, frame, guard, memory, pages, seat, texts, theme
 from gateway.console.api import ADDRESS, Api, ApiError, client, vouch
 from gateway.console.settings import Settings
 from shared import telemetry
@@ -34,6 +34,7 @@ def create(settings: Settings) -> FastAPI:
         await http.aclose()
 
     app = FastAPI(title="Marquee console", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(guard.Guard)
     theme.install()
     for found in pkgutil.iter_modules([str(Path(pages.__file__).parent)]):
         importlib.import_module(f"{pages.__name__}.{found.name}")

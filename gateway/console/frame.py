@@ -171,7 +171,7 @@ def _frame(desk: Desk, title: str) -> ui.element:
 
 
 def _navigation(desk: Desk) -> None:
-    with ui.element("nav").classes("m-nav").props(f'aria-label="{t("frame.nav.label")}"'):
+    with parts.attributes(ui.element("nav").classes("m-nav"), aria_label=t("frame.nav.label")):
         with ui.element("a").props("href=/").classes("m-brand"):
             ui.element("img").props('src=/assets/marquee.svg alt=""')
             ui.label("Marquee")
@@ -181,7 +181,7 @@ def _navigation(desk: Desk) -> None:
                 ui.label(t(group)).classes("m-nav-group")
             for entry in offered:
                 here = desk.path == entry.path or (entry.path != "/" and desk.path.startswith(entry.path + "/"))
-                link = ui.element("a").props(f"href={entry.path}").classes("m-nav-item")
+                link = parts.attributes(ui.element("a"), href=entry.path).classes("m-nav-item")
                 if here:
                     link.classes("m-here").props("aria-current=page")
                 with link:
@@ -200,7 +200,7 @@ def _top(desk: Desk, title: str) -> None:
         ui.element("div").classes("m-grow")
         if desk.may("profile:read"):
             search = ui.input(placeholder=t("frame.search")).classes("m-search").props("clearable")
-            search.props(f'aria-label="{t("frame.search")}" type=search').props(remove="stack-label")
+            parts.attributes(search, aria_label=t("frame.search"), type="search").props(remove="stack-label")
             search.on("keydown.enter", lambda: _search(search.value))
         other = "en" if desk.language == "zh" else "zh"
         parts.button(texts.LANGUAGES[other], kind="quiet", icon="translate", href=_preference(desk, language=other))

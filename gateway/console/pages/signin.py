@@ -52,9 +52,8 @@ def _error(request: Request) -> None:
 def _field(label: str, name: str, kind: str, *, complete: str, value: str = "", focus: bool = False) -> None:
     with ui.element("label"):
         ui.label(label)
-        box = ui.element("input").props(f"name={name} type={kind} autocomplete={complete} required")
-        if value:
-            box.props["value"] = value
+        box = ui.element("input").props("required")
+        parts.attributes(box, name=name, type=kind, autocomplete=complete, value=value or None)
         if focus:
             box.props("autofocus")
 
@@ -69,7 +68,7 @@ async def signin(request: Request) -> Response | None:
         with ui.element("form").props("method=post action=/signin"):
             _field(t("signin.login"), "login", "text", complete="username", value=login, focus=not login)
             _field(t("signin.password"), "password", "password", complete="current-password", focus=bool(login))
-            ui.element("input").props("type=hidden name=next").props["value"] = target
+            parts.attributes(ui.element("input"), type="hidden", name="next", value=target)
             ui.element("input").props("type=hidden name=zone")
             _submit(t("signin.submit"))
         ui.label(t("signin.first_time")).classes("m-mute m-small")

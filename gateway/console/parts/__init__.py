@@ -2,8 +2,10 @@
 
 | part | what it is |
 |---|---|
-| `panel(title)` `figure(…)` `facts(…)` `badge(…)` `pills(…)` `row()` `stack()` `grid()` | layout and small things |
+| `panel(title)` `figure(…)` `facts(…)` `badge(…)` `row()` `stack()` `grid()` | layout and small things |
+| `pills(…)` `tabs(…)` | links to the views of one page |
 | `button(text, on_click)` | kinds: primary, plain, quiet, danger; `href` makes it a link |
+| `attributes(element, name=value)` | attributes whose values are texts of someone |
 | `Table`, `Column`, `Link`, `Badge`, `Chips`, `Spark`, `When`, `Listing` | tables; `Listing` pages a list of the API |
 | `lines`, `bars`, `heat`, `radar`, `funnel`, `chart` | charts in the console's palette |
 | `later(build)` | a region that loads after the page is shown, and can be refreshed |
@@ -14,6 +16,7 @@
 
 from __future__ import annotations
 
+from gateway.console.parts.attributes import attributes
 from gateway.console.parts.basics import (
     Tone,
     alert,
@@ -29,6 +32,7 @@ from gateway.console.parts.basics import (
     row,
     skeleton,
     stack,
+    tabs,
     when,
 )
 from gateway.console.parts.charts import bars, chart, funnel, heat, lines, radar
@@ -52,6 +56,7 @@ __all__ = [
     "Tone",
     "When",
     "alert",
+    "attributes",
     "badge",
     "bars",
     "button",
@@ -81,6 +86,7 @@ __all__ = [
     "show_error",
     "skeleton",
     "stack",
+    "tabs",
     "when",
     "words",
 ]

@@ -9,6 +9,7 @@ from nicegui import ui
 
 from gateway.console import desk as desks
 from gateway.console.desk import t
+from gateway.console.parts.attributes import attributes
 
 Tone = Literal["", "good", "warn", "bad", "accent"]
 Kind = Literal["primary", "plain", "quiet", "danger"]
@@ -21,10 +22,18 @@ def row(*, tight: bool = False) -> ui.element:
 
 def pills(label: str, links: Mapping[str, str], here: str, *, grow: bool = False) -> ui.element:
     """Links to the views of one page, as href to its words; `here` is the href of the view that is shown."""
-    with ui.element("nav").classes("m-row m-tight m-grow" if grow else "m-row m-tight") as nav:
-        nav.props(f'aria-label="{label}"')
+    return _links("m-row m-tight m-grow" if grow else "m-row m-tight", "m-pill", label, links, here)
+
+
+def tabs(label: str, links: Mapping[str, str], here: str) -> ui.element:
+    """The same as a line of tabs above what belongs to one thing."""
+    return _links("m-tabs", "m-tab", label, links, here)
+
+
+def _links(box: str, look: str, label: str, links: Mapping[str, str], here: str) -> ui.element:
+    with attributes(ui.element("nav").classes(box), aria_label=label) as nav:
         for href, words in links.items():
-            link = ui.element("a").classes("m-pill").props(f'href="{href}"')
+            link = attributes(ui.element("a").classes(look), href=href)
             if href == here:
                 link.classes("m-here").props("aria-current=page")
             with link:
@@ -63,7 +72,7 @@ def figure(
     desk = desks.here()
     box = ui.element("a" if href else "div").classes("m-figure")
     if href:
-        box.props(f'href="{href}"')
+        attributes(box, href=href)
     with box:
         ui.label(label).classes("m-figure-label")
         ui.label(value).classes("m-figure-value")
@@ -105,9 +114,9 @@ def button(
     """A button, or a link that looks like one. One with an icon only has a hint, which is its name too."""
     made = ui.button(text, on_click=on_click, icon=icon).classes(f"m-{kind}").props(remove="color")
     if href:
-        made.props(f'href="{href}"')
+        attributes(made, href=href)
     if hint:
-        made.props(f'aria-label="{hint}"').tooltip(hint)
+        attributes(made, aria_label=hint).tooltip(hint)
     return made
 
 
@@ -124,7 +133,7 @@ def facts(pairs: Iterable[tuple[str, str]]) -> None:
 def when(value: str | None) -> ui.label:
     """A time, the exact one when pointed at."""
     desk = desks.here()
-    return ui.label(desk.time(value)).classes("m-nowrap").props(f'title="{desk.exact(value)}"')
+    return attributes(ui.label(desk.time(value)).classes("m-nowrap"), title=desk.exact(value))
 
 
 def alert(text: str, *, tone: Tone = "warn", detail: str = "") -> ui.element:
@@ -163,6 +172,6 @@ def empty(
 
 def skeleton(lines: int = 3) -> None:
     """Grey bars where something is being loaded."""
-    with ui.element("div").classes("m-stack").props(f'role=status aria-label="{t("shared.loading")}"'):
+    with attributes(ui.element("div").classes("m-stack"), role="status", aria_label=t("shared.loading")):
         for number in range(lines):
             ui.element("div").classes("m-skeleton").style(f"width:{(100, 86, 64)[number % 3]}%")

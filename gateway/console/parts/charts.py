@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from nicegui import ui
 
 from gateway.console import desk as desks
 from gateway.console import theme
+from gateway.console.parts.attributes import attributes
 
 
 def chart(options: dict[str, Any], *, height: int = 220, label: str = "", on_click: Any = None) -> ui.echart:
@@ -19,7 +21,7 @@ def chart(options: dict[str, Any], *, height: int = 220, label: str = "", on_cli
     if label:
         base["aria"] = {"enabled": True, "label": {"description": label}}
     made = ui.echart({**base, **options}, on_point_click=on_click, theme=theme.echarts(dark=dark), renderer="canvas")
-    return made.style(f"height:{height}px;width:100%").props(f'role=img aria-label="{label}"')
+    return attributes(made.style(f"height:{height}px;width:100%"), role="img", aria_label=label)
 
 
 def lines(
@@ -186,7 +188,8 @@ def heat(
 
 def _heat_words(columns: Sequence[str], rows: Sequence[str], *, percent: bool) -> str:
     value = "(p.value[2] * 100).toFixed(1) + '%'" if percent else "p.value[2].toLocaleString()"
-    x, y = json.dumps(list(columns), ensure_ascii=False), json.dumps(list(rows), ensure_ascii=False)
+    # ECharts writes what a formatter answers into the page as HTML, and names of segments are anyone's.
+    x, y = (json.dumps([one for one in said], ensure_ascii=False) for said in (columns, rows))
     return f"p => {y}[p.value[1]] + ' · ' + {x}[p.value[0]] + '<br><b>' + {value} + '</b>'"
 
 

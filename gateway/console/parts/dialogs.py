@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from nicegui import ui
 
 from gateway.console.desk import t
+from gateway.console.parts.attributes import attributes
 from gateway.console.parts.basics import button, row
 
 

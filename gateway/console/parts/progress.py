@@ -10,6 +10,7 @@ from nicegui import ui
 
 from gateway.console import desk as desks
 from gateway.console.desk import t
+from gateway.console.parts.attributes import attributes
 from gateway.console.parts.errors import show_error
 
 
@@ -28,7 +29,7 @@ class progress:  # noqa: N801 - used like the other parts, which are functions
         """How much is done of how much; without a total the bar stands at a third."""
         share = min(1.0, done / total) if total else 0.33
         self._fill.style(f"width:{share * 100:.1f}%")
-        self._bar.props(f"aria-valuenow={share * 100:.0f}")
+        attributes(self._bar, aria_valuenow=round(share * 100))
         desk = desks.here()
         counted = f"{desk.number(done)} / {desk.number(total)}" if total else desk.number(done)
         self._label.text = text or counted

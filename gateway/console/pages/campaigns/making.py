@@ -52,7 +52,7 @@ async def edit(desk: Desk, key: str) -> None:
 
 async def _draw(making: Making, step: str) -> None:
     names = list(STEPS)
-    with ui.element("nav").classes("m-tabs").props(f'aria-label="{t("campaigns.making")}"'):
+    with parts.attributes(ui.element("nav").classes("m-tabs"), aria_label=t("campaigns.making")):
         for number, name in enumerate(names, 1):
             link = ui.element("button").classes("m-tab m-tab-button").props("type=button")
             if name == step:

@@ -38,13 +38,8 @@ async def campaign_tab(desk: Desk, key: str, tab: str) -> None:
 async def _draw(desk: Desk, one: dict[str, Any], tab: str) -> None:
     ui.page_title(f"{one['name']} · Marquee")
     _head(desk, one, await segment_names(desk, one["trigger"]))
-    with ui.element("nav").classes("m-tabs").props(f'aria-label="{t("campaigns.one")}"'):
-        for name in TABS:
-            link = ui.element("a").classes("m-tab").props(f'href="/campaigns/{one["key"]}/{name}"')
-            if name == tab:
-                link.classes("m-here").props("aria-current=page")
-            with link:
-                ui.label(t(f"campaigns.tab.{name}"))
+    views = {f"/campaigns/{one['key']}/{name}": t(f"campaigns.tab.{name}") for name in TABS}
+    parts.tabs(t("campaigns.one"), views, f"/campaigns/{one['key']}/{tab}")
     parts.later(lambda: TABS[tab](desk, one), lines=6)
 
 

@@ -41,7 +41,7 @@ async def draw(desk: Desk) -> None:
     if not found:
         parts.empty("task_alt", t("home.all_well"), t("home.all_well_hint"))
     for alert in sorted(found, key=lambda one: one.tone != "bad"):
-        with ui.element("a").props(f'href="{alert.href}"').classes("m-alert-link"):
+        with parts.attributes(ui.element("a").classes("m-alert-link"), href=alert.href):
             parts.alert(alert.text, tone=alert.tone)
 
 

@@ -29,13 +29,8 @@ async def insight(desk: Desk) -> None:
     """`?kind=funnels&ask=` (JSON): a question can be sent to a colleague; it is asked at once when it is whole."""
     chosen = desk.query.get("kind", "")
     kind = chosen if chosen in KINDS else next(iter(KINDS))
-    with ui.element("nav").classes("m-tabs").props(f'aria-label="{t("insight.title")}"'):
-        for name in KINDS:
-            link = ui.element("a").classes("m-tab").props(f'href="/insight?kind={name}"')
-            if name == kind:
-                link.classes("m-here").props("aria-current=page")
-            with link:
-                ui.label(t(f"insight.kind.{name}"))
+    views = {f"/insight?kind={name}": t(f"insight.kind.{name}") for name in KINDS}
+    parts.tabs(t("insight.title"), views, f"/insight?kind={kind}")
     known = await Known.load(desk)
     ask = _asked(desk, KINDS[kind].fresh(known))
     with parts.panel():

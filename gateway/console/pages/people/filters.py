@@ -176,7 +176,7 @@ def _trait(filters: Filters, traits: list[str]) -> None:
         def add() -> None:
             if not name.value or not value.value:
                 missing = value if name.value else name
-                missing.props(f'error error-message="{t("people.needed")}"')
+                parts.attributes(missing, error=True, error_message=t("people.needed"))
                 return
             condition = f"{name.value}:{operator.value}:{value.value.strip()}"
             ui.navigate.to(replace(filters, traits=(*filters.traits, condition), segment="").href)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import quote
 
 from nicegui import ui
 
@@ -30,13 +31,9 @@ async def person(desk: Desk, ref: str) -> None:
     _head(desk, profile)
     chosen = desk.query.get("tab", "")
     tab = chosen if chosen in TABS else "overview"
-    with ui.element("nav").classes("m-tabs").props(f'aria-label="{t("person.tabs")}"'):
-        for name in TABS:
-            link = ui.element("a").classes("m-tab").props(f'href="{desk.path}?tab={name}"')
-            if name == tab:
-                link.classes("m-here").props("aria-current=page")
-            with link:
-                ui.label(t(f"person.tab.{name}"))
+    here = quote(desk.path, safe="/:")
+    views = {f"{here}?tab={name}": t(f"person.tab.{name}") for name in TABS}
+    parts.tabs(t("person.tabs"), views, f"{here}?tab={tab}")
     parts.later(lambda: TABS[tab](desk, profile), lines=6)
 
 

@@ -40,7 +40,7 @@ async def draw(desk: Desk, profile: dict[str, Any]) -> None:
             if desk.may("profile:write")
             else (),
         )
-        table.table.props(f'aria-label="{t("person.ids")}"')
+        parts.attributes(table.table, aria_label=t("person.ids"))
         if told["formerly"]:
             ui.label(t("person.formerly", ids=", ".join(map(str, told["formerly"])))).classes("m-mute m-small")
     with parts.grid():
@@ -67,7 +67,7 @@ def _links(desk: Desk, links: list[dict[str, Any]]) -> None:
                     parts.badge(t(f"person.refusal.{one['reason']}"), "warn")
             at = desk.time(one["cause"]["at"])
             told = t("person.cause", type=one["cause"]["type"], source=one["cause"]["source"], at=at, n=one["times"])
-            ui.label(told).classes("m-mute m-small").props(f'title="{desk.exact(one["cause"]["at"])}"')
+            parts.attributes(ui.label(told).classes("m-mute m-small"), title=desk.exact(one["cause"]["at"]))
 
 
 def _moves(desk: Desk, history: list[dict[str, Any]]) -> None:
@@ -117,7 +117,7 @@ async def _split(desk: Desk, profile: dict[str, Any], told: dict[str, Any], firs
 
         async def do() -> None:
             if not (reason.value or "").strip():
-                reason.props(f'error error-message="{t("people.needed")}"')
+                parts.attributes(reason, error=True, error_message=t("people.needed"))
                 return
             found = await desk.api.post(path, {"origins": chosen(), "reason": reason.value.strip()})
             asked.close()

@@ -44,7 +44,7 @@ async def draw(desk: Desk, profile: dict[str, Any]) -> None:
                     with parts.row(tight=True):
                         for one in tags:
                             chip = ui.label(one["name"]).classes("m-chip")
-                            chip.props(f'title="{one["key"]} · {one["source"]} · {desk.exact(one["since"])}"')
+                            parts.attributes(chip, title=f"{one['key']} · {one['source']} · {desk.exact(one['since'])}")
                 else:
                     ui.label(t("person.no_tags")).classes("m-mute")
             with parts.panel(t("person.devices")):

@@ -29,7 +29,7 @@ async def draw(desk: Desk, profile: dict[str, Any]) -> None:
                     with parts.stack(tight=True).classes("m-grow"):
                         ui.link(one["name"], f"/segments/{one['key']}")
                         since = t("person.since", at=desk.time(one["since"]), cause=_cause(desk, one["cause"]))
-                        ui.label(since).classes("m-mute m-small").props(f'title="{desk.exact(one["since"])}"')
+                        parts.attributes(ui.label(since).classes("m-mute m-small"), title=desk.exact(one["since"]))
                     parts.button(
                         t("person.why"), lambda key=one["key"]: explain(key), kind="quiet", icon="help_outline"
                     )
@@ -87,16 +87,14 @@ def _part(desk: Desk, part: dict[str, Any]) -> None:
         holds = part["holds"]
         word = t("person.holds") if holds else t("person.holds_not")
         icon = ui.icon("check_circle" if holds else "cancel").classes("m-good" if holds else "m-bad")
-        icon.style("margin-top:2px;font-size:16px").props(f'role=img aria-label="{word}"')
+        parts.attributes(icon.style("margin-top:2px;font-size:16px"), role="img", aria_label=word)
         with parts.stack(tight=True).classes("m-grow"):
             with parts.row(tight=True):
                 ui.label(part["text"]).classes("m-wrap")
                 if part["actual"] is not None:
                     ui.label(t("person.actual", value=said(part["actual"]))).classes("m-badge")
                 if part["changes_at"]:
-                    changes = ui.label(t("person.changes_at", at=desk.time(part["changes_at"]))).classes(
-                        "m-mute m-small"
-                    )
-                    changes.props(f'title="{desk.exact(part["changes_at"])}"')
+                    changes = ui.label(t("person.changes_at", at=desk.time(part["changes_at"])))
+                    parts.attributes(changes.classes("m-mute m-small"), title=desk.exact(part["changes_at"]))
             for one in part["parts"]:
                 _part(desk, one)

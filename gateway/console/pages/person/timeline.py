@@ -52,7 +52,8 @@ def _event(desk: Desk, one: dict[str, Any]) -> None:
     name = one["event"] or f"({one['type']})"
     quiet = name in QUIET or not one["event"]
     with ui.element("div").classes("m-event m-quiet" if quiet else "m-event"):
-        ui.label(desk.time(one["time"])).classes("m-event-time").props(f'title="{desk.exact(one["time"])}"')
+        at = ui.label(desk.time(one["time"])).classes("m-event-time")
+        parts.attributes(at, title=desk.exact(one["time"]))
         ui.element("div").classes("m-event-dot")
         with ui.element("details"):
             with ui.element("summary"):

@@ -65,7 +65,7 @@ class Analysis:
         for name, pill in self._pills.items():
             here = name == self._view
             pill.classes(add="m-here" if here else "", remove="" if here else "m-here")
-            pill.props(f"aria-pressed={'true' if here else 'false'}")
+            pill.props("aria-pressed=true" if here else "aria-pressed=false")
         self._with.set_visibility(self._view == "overlap")
         self._rows.set_visibility(self._view != "overlap")
         self._columns.set_visibility(self._view == "cross")

@@ -36,7 +36,7 @@ async def import_rule(desk: Desk) -> None:
             with parts.row():
                 parts.button(t("segments.read"), lambda: read(), kind="primary", icon="sync_alt")
                 upload = ui.upload(auto_upload=True, max_file_size=2_000_000, on_upload=taken)
-                upload.props(f'accept=".json,application/json" flat label="{t("segments.choose_json")}"')
+                parts.attributes(upload.props('accept=".json,application/json" flat'), label=t("segments.choose_json"))
                 upload.classes("m-upload m-grow")
         with parts.panel(t("segments.ours"), span=6):
             box = parts.stack()

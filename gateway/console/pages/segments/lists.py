@@ -56,9 +56,8 @@ def _file(desk: Desk, key: str) -> None:
         action = ui.select(
             {one: t(f"segments.put.{one}") for one in ACTIONS}, label=t("segments.action"), value="add"
         ).style("width:150px")
-        column = (
-            ui.input(t("segments.column")).style("width:220px").props(f'placeholder="{t("segments.first_column")}"')
-        )
+        column = ui.input(t("segments.column")).style("width:220px")
+        parts.attributes(column, placeholder=t("segments.first_column"))
     box = parts.stack()
 
     async def sent(event: events.UploadEventArguments) -> None:
@@ -83,7 +82,8 @@ def _file(desk: Desk, key: str) -> None:
         parts.show_error(ApiError(413, "", t("segments.too_large")))
 
     upload = ui.upload(auto_upload=True, max_file_size=MOST, on_upload=sent, on_rejected=rejected)
-    upload.props(f'accept=".csv,text/csv" flat bordered label="{t("segments.choose_file")}"').classes("m-upload")
+    upload.props('accept=".csv,text/csv" flat bordered').classes("m-upload")
+    parts.attributes(upload, label=t("segments.choose_file"))
 
 
 def _report(box: ui.element, path: str, told: dict[str, Any]) -> None:

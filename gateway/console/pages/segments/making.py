@@ -44,7 +44,8 @@ async def _draw(desk: Desk, rule: dict[str, Any], *, name: str, segment: dict[st
     with parts.panel(), parts.row():
         named = ui.input(t("segments.name"), value=name).props("maxlength=200").style("width:320px")
         key = ui.input(t("segments.key"), value=segment["key"] if segment else "").style("width:240px")
-        key.props("readonly" if segment else f'maxlength=64 placeholder="{t("segments.key_auto")}"')
+        key.props("readonly" if segment else "maxlength=64")
+        parts.attributes(key, placeholder=None if segment else t("segments.key_auto"))
         ui.element("div").classes("m-grow")
         back = f"/segments/{segment['key']}" if segment else "/segments"
         parts.button(t("shared.cancel"), href=back)

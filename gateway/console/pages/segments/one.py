@@ -35,13 +35,8 @@ async def segment(desk: Desk, key: str) -> None:
     offered = [name for name in TABS if name != "list" or one["kind"] == "static"]
     chosen = desk.query.get("tab", "")
     tab = chosen if chosen in offered else offered[0]
-    with ui.element("nav").classes("m-tabs").props(f'aria-label="{t("segments.one")}"'):
-        for name in offered:
-            link = ui.element("a").classes("m-tab").props(f'href="/segments/{key}?tab={name}"')
-            if name == tab:
-                link.classes("m-here").props("aria-current=page")
-            with link:
-                ui.label(t(f"segments.tab.{name}"))
+    views = {f"/segments/{key}?tab={name}": t(f"segments.tab.{name}") for name in offered}
+    parts.tabs(t("segments.one"), views, f"/segments/{key}?tab={tab}")
     parts.later(lambda: TABS[tab](desk, one), lines=6)
 
 
@@ -60,9 +55,8 @@ def _head(desk: Desk, one: dict[str, Any]) -> None:
                 ui.label(t("segments.version_n", n=one["version"]))
                 ui.label("·")
                 at = one["true_as_of"]
-                ui.label(t("segments.true_as_of", at=desk.time(at)) if at else t("segments.not_yet")).props(
-                    f'title="{desk.exact(at)}"'
-                )
+                fresh = ui.label(t("segments.true_as_of", at=desk.time(at)) if at else t("segments.not_yet"))
+                parts.attributes(fresh, title=desk.exact(at))
         for label, value in (
             (t("segments.size"), one["size"]),
             (t("segments.entered"), one["entered_today"]),

@@ -109,7 +109,8 @@ class Preview:
             if not count:
                 ui.label(t("segments.nobody")).classes("m-mute")
             for one in people:
-                with ui.element("a").classes("m-sample").props(f'href="/people/{one["profile_id"]}" target=_blank'):
+                sample = ui.element("a").classes("m-sample").props("target=_blank")
+                with parts.attributes(sample, href=f"/people/{one['profile_id']}"):
                     ui.label(named(one)).classes("m-ellipsis m-grow")
                     about = (one["traits"].get(name) for name in ("age", "region", "plan"))
                     ui.label(" · ".join(str(value) for value in about if value is not None)).classes("m-mute m-small")

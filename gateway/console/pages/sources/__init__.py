@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from nicegui import ui
-
 from gateway.console import frame, parts
 from gateway.console.desk import Desk, t
 from gateway.console.pages.sources import keys, plan, quality, refused
@@ -23,11 +21,6 @@ async def sources(desk: Desk) -> None:
     """The tab of the address (`?tab=plan`)."""
     chosen = desk.query.get("tab", "")
     tab = chosen if chosen in TABS else "quality"
-    with ui.element("nav").classes("m-tabs").props(f'aria-label="{t("sources.title")}"'):
-        for name in TABS:
-            link = ui.element("a").classes("m-tab").props(f'href="/sources?tab={name}"')
-            if name == tab:
-                link.classes("m-here").props("aria-current=page")
-            with link:
-                ui.label(t(f"sources.tab.{name}"))
+    views = {f"/sources?tab={name}": t(f"sources.tab.{name}") for name in TABS}
+    parts.tabs(t("sources.title"), views, f"/sources?tab={tab}")
     parts.later(lambda: TABS[tab](desk), lines=6)

@@ -93,7 +93,7 @@ def _edit(desk: Desk, known: dict[str, Any] | None) -> None:
             try:
                 told = json.loads(schema.value or "{}")
             except ValueError as error:
-                schema.props(f'error error-message="{t("sources.not_json", why=str(error))}"')
+                parts.attributes(schema, error=True, error_message=t("sources.not_json", why=str(error)))
                 return
             body = {"mode": mode.value, "description": words.value}
             if not (known and known["name"] == "*"):

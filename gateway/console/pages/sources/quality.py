@@ -57,7 +57,8 @@ async def draw(desk: Desk) -> None:
                         ui.label(names.event(one["event"])).classes("m-strong")
                         ui.label(sources.get(one["source"], one["source"])).classes("m-mute m-small")
                     share = _name(desk, one["share"])
-                    ui.label(f"{share} {desk.percent(one['value'])}").classes("m-small").props(f'title="{one["why"]}"')
+                    about = ui.label(f"{share} {desk.percent(one['value'])}").classes("m-small")
+                    parts.attributes(about, title=one["why"])
         with parts.panel(t("sources.viewers"), hint=t("sources.viewers_hint"), span=3):
             known = sorted(told["viewers"].items(), key=lambda one: -one[1])[:10]
             for name, value in known:

@@ -110,7 +110,7 @@ class Builder:
         for name, pill in self._pills.items():
             here = (name == "rules.as_json") is as_json
             pill.classes(add="m-here" if here else "", remove="" if here else "m-here")
-            pill.props(f"aria-pressed={'true' if here else 'false'}")
+            pill.props("aria-pressed=true" if here else "aria-pressed=false")
         self._wrong.clear()
         self._box.clear()
         self._places = {}
@@ -170,7 +170,7 @@ class Builder:
         with ui.element("div").classes("m-rule-group" if group else "m-rule-leaf"):
             with ui.element("div").classes("m-row m-tight m-rule-head"):
                 pill = ui.element("button").classes(f"m-not {'m-here' if negated else ''}").props("type=button")
-                pill.props(f"aria-pressed={'true' if negated else 'false'}").on("click", turn)
+                pill.props("aria-pressed=true" if negated else "aria-pressed=false").on("click", turn)
                 with pill:
                     ui.label(t("rules.not"))
                     ui.tooltip(t("rules.not_hint"))
@@ -225,7 +225,8 @@ class Builder:
 
         with ui.element("div").classes("m-segmented"):
             for one in GROUPS:
-                made = ui.element("button").props(f"type=button aria-pressed={'true' if one == kind else 'false'}")
+                made = ui.element("button").props("type=button")
+                made.props("aria-pressed=true" if one == kind else "aria-pressed=false")
                 made.classes("m-here" if one == kind else "").on("click", lambda one=one: turned(one))
                 with made:
                     ui.label(t(f"rules.kinds.{one}"))

@@ -33,7 +33,7 @@ def _part(told: dict[str, Any], rule: Any) -> None:
     with ui.element("div").classes("m-explained"):
         holds = bool(told["holds"])
         icon = ui.icon("check" if holds else "close").classes("m-good" if holds else "m-bad")
-        icon.props(f'aria-label="{t("rules.holds") if holds else t("rules.holds_not")}"')
+        parts.attributes(icon, aria_label=t("rules.holds") if holds else t("rules.holds_not"))
         with parts.stack(tight=True).classes("m-grow"):
             ui.label(words(rule) if rule is not None else told["text"]).classes("m-wrap")
             notes = []

@@ -9,7 +9,7 @@ from typing import Any
 from nicegui import ui
 
 from gateway.console import desk as desks
-from gateway.console import parts
+from gateway.console import names, parts
 from gateway.console.desk import t
 from gateway.console.parts.rule.known import Known
 from gateway.console.parts.rule.shape import Node
@@ -81,9 +81,10 @@ def name(
     choose(options, str(node.get(key) or ""), told, label=label, width=width, free=True)
 
 
-def event(edit: Editing, node: Node, key: str, *, then: Any = None, label: str = "") -> None:
-    """The name of an event."""
-    name(edit, node, key, edit.known.events, label=label or t("rules.event"), width=232, then=then)
+def event(edit: Editing, node: Node, key: str, *, then: Any = None, label: str = "", anything: bool = False) -> None:
+    """The name of an event; `anything` offers any event too."""
+    offered = {**({names.ANY: names.event(names.ANY)} if anything else {}), **edit.known.events}
+    name(edit, node, key, offered, label=label or t("rules.event"), width=232, then=then)
 
 
 def text(edit: Editing, node: Node, key: str, *, label: str, width: int = 140, optional: bool = False) -> None:
@@ -153,7 +154,7 @@ def duration(edit: Editing, node: Any, key: Any, *, label: str, optional: bool =
         count = ui.number(label, value=int(many) if many.isdigit() else None, min=1, precision=0)
         count.style(f"width:{fitting(label)}px").on_value_change(told)
         chosen = ui.select({one: t(f"rules.units.{one}") for one in units}, value=unit).style("width:100px")
-        chosen.props(f'aria-label="{t("rules.unit")}"').on_value_change(told)
+        parts.attributes(chosen, aria_label=t("rules.unit")).on_value_change(told)
 
 
 def instant(edit: Editing, node: Node, key: str, *, label: str, optional: bool = False) -> None:
