@@ -8,6 +8,9 @@ from gateway.console import desk as desks
 from gateway.console import texts
 from gateway.console.desk import t
 
+ANY = "*"
+"""Any event, whatever its name, in rules and in questions."""
+
 
 def _named(group: str, name: str) -> str:
     key = f"{group}.{re.sub(r'[^a-z0-9]+', '_', name.lower()).strip('_')}"
@@ -15,8 +18,8 @@ def _named(group: str, name: str) -> str:
 
 
 def event(name: str) -> str:
-    """An event: Video Watched, 观看视频."""
-    return _named("events", name)
+    """An event: Video Watched, 观看视频; any event, 任意事件."""
+    return t("rules.any_event") if name == ANY else _named("events", name)
 
 
 def trait(name: str) -> str:

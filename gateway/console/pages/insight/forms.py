@@ -8,13 +8,12 @@ from typing import Any
 
 from nicegui import ui
 
-from gateway.console import parts
+from gateway.console import names, parts
 from gateway.console.desk import Desk, t
 from gateway.console.parts.rule import Filters, Known, fields
 from gateway.console.parts.rule.fields import Editing
 from gateway.console.parts.rule.shape import Node, filters_whole
 
-ANY = "*"
 SPLITS = ("", "property", "trait", "segment")
 _HAPPENINGS = ("entry", "returned")
 
@@ -30,7 +29,7 @@ class Form:
 
     def __post_init__(self) -> None:
         self.edit = Editing(known=self.known, changed=lambda: None, redraw=lambda: None)
-        self.events = {ANY: t("insight.any_event"), **self.known.events}
+        self.events = {names.ANY: names.event(names.ANY), **self.known.events}
 
     def request(self) -> Node:
         """The question as the API takes it: what is empty is not there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from gateway.console import parts
+from gateway.console import names, parts
 from gateway.console.desk import Desk, t
 from gateway.console.pages.insight import forms
 from gateway.console.pages.insight.forms import Form
@@ -23,7 +23,7 @@ SMALL = 30
 def fresh(known: Known) -> Node:
     """The first question: who signed up and opened something again."""
     entry = "Signed Up" if "Signed Up" in known.events else ""
-    returned = "Content Opened" if "Content Opened" in known.events else forms.ANY
+    returned = "Content Opened" if "Content Opened" in known.events else names.ANY
     return {
         "entry": {"event": entry},
         "returned": {"event": returned},

@@ -68,7 +68,7 @@ def draw(desk: Desk, request: Node, told: dict[str, Any], drill: Drill) -> None:
     drawn = lines[1:] if len(lines) > 1 else lines
     called = [forms.part_words(one["split"], request) for one in drawn]
     if len(drawn) == 1:
-        called = [names.event(request["event"]) if request["event"] != forms.ANY else t("insight.any_event")]
+        called = [names.event(request["event"])]
     before = None
     if told.get("previous") and len(drawn) == 1:
         earlier = told["previous"]["lines"][0]["values"]

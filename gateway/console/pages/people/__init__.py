@@ -7,6 +7,7 @@ from typing import Any
 from nicegui import ui
 
 from gateway.console import frame, parts
+from gateway.console.api import ApiError
 from gateway.console.desk import Desk, t
 from gateway.console.pages.people import saving
 from gateway.console.pages.people.filters import Filters, draw
@@ -48,16 +49,19 @@ async def people(desk: Desk) -> None:
         with head:
             parts.stack().classes("m-grow")
             if desk.may("segment:write") and not filters.empty:
-                parts.button(t("segments.save_as"), lambda: _save(desk, filters, definitions), icon="donut_large")
+                parts.button(t("segments.save_as"), lambda: _save(filters, definitions), icon="donut_large")
             if desk.may("profile:write") and listing.table is not None:
                 parts.button(t("people.export"), lambda: _export(desk, filters), icon="download", kind="quiet")
             if listing.table is not None:
                 listing.table.chooser()
 
 
-async def _save(desk: Desk, filters: Filters, definitions: list[dict[str, Any]]) -> None:
-    """On to the builder, with the filters as a rule."""
-    ui.navigate.to(await saving.href(desk, filters, {one["name"]: one["type"] for one in definitions}))
+def _save(filters: Filters, definitions: list[dict[str, Any]]) -> None:
+    """On to the builder, with the filters as a rule; a search stays behind, so it is not passed over in silence."""
+    if filters.q:
+        parts.show_error(ApiError(422, "", t("people.no_rule_of_search"), t("people.no_rule_of_search_hint")))
+        return
+    ui.navigate.to(saving.href(filters, {one["name"]: one["type"] for one in definitions}))
 
 
 async def _export(desk: Desk, filters: Filters) -> None:

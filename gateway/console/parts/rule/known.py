@@ -44,7 +44,9 @@ class Known:
             _every(desk, "/v1/event-types"), _traits(desk), _every(desk, "/v1/tags"), _every(desk, "/v1/segments")
         )
         return cls(
-            events={one["name"]: _both(names.event(one["name"]), one["name"]) for one in events if one["name"] != "*"},
+            events={
+                one["name"]: _both(names.event(one["name"]), one["name"]) for one in events if one["name"] != names.ANY
+            },
             properties={one["name"]: _properties(one) for one in events},
             traits={one["name"]: _both(names.trait(one["name"]), one["name"]) for one in traits},
             types={one["name"]: _TYPES.get(one["type"], one["type"]) for one in traits},

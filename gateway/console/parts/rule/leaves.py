@@ -38,7 +38,7 @@ def did(edit: Editing, node: Node) -> None:
     line = _line()
     where = _where(edit, node, "where", lambda: str(node["did"]))
     with line:
-        fields.event(edit, node, "did", then=where.draw)
+        fields.event(edit, node, "did", then=where.draw, anything=True)
         measure(edit, node)
         window(edit, node)
 
@@ -50,7 +50,7 @@ def _occurrence(kind: str) -> Callable[[Editing, Node], None]:
             having.draw()
 
         with _line():
-            fields.event(edit, node, kind, then=named)
+            fields.event(edit, node, kind, then=named, anything=True)
             window(edit, node)
         where = _where(edit, node, "where", lambda: str(node[kind]))
         if node.get("having"):
@@ -78,7 +78,7 @@ def sequence(edit: Editing, node: Node) -> None:
                     name = functools.partial(_named, step)
                     where = Filters(edit, step, "where", name, add=t("rules.add_filter"), beside=True)
                     with line:
-                        fields.event(edit, step, "event", then=where.draw)
+                        fields.event(edit, step, "event", then=where.draw, anything=True)
                         where.adder()
                         if len(given) > least:
                             parts.button(
@@ -122,7 +122,7 @@ def _habit(kind: str, *lengths: str) -> Callable[[Editing, Node], None]:
         line = _line()
         where = _where(edit, node, "where", lambda: str(node[kind]))
         with line:
-            fields.event(edit, node, kind, then=where.draw)
+            fields.event(edit, node, kind, then=where.draw, anything=True)
             for name in lengths:
                 fields.duration(edit, node, name, label=t(f"rules.lengths.{name}"))
             if kind == "regularly":
