@@ -189,7 +189,7 @@ def heat(
 def _heat_words(columns: Sequence[str], rows: Sequence[str], *, percent: bool) -> str:
     value = "(p.value[2] * 100).toFixed(1) + '%'" if percent else "p.value[2].toLocaleString()"
     # ECharts writes what a formatter answers into the page as HTML, and names of segments are anyone's.
-    x, y = (json.dumps([one for one in said], ensure_ascii=False) for said in (columns, rows))
+    x, y = (json.dumps([html.escape(one) for one in said], ensure_ascii=False) for said in (columns, rows))
     return f"p => {y}[p.value[1]] + ' · ' + {x}[p.value[0]] + '<br><b>' + {value} + '</b>'"
 
 

@@ -16,7 +16,7 @@ from gateway.console.parts.basics import button, row
 def dialog(title: str, *, wide: bool = False) -> Iterator[ui.dialog]:
     """A dialog to be filled and opened: `with dialog(…) as it: …` then `it.open()` or `await it`. Esc closes it."""
     with ui.dialog() as made, ui.element("div").classes("m-dialog m-wide" if wide else "m-dialog"):
-        made.props(f'aria-label="{title}"')
+        attributes(made, aria_label=title)
         with ui.element("h2"):
             ui.label(title)
         yield made
