@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 
 from gateway.console.api import Api
 from gateway.console.desk import Desk
 from gateway.console.pages.campaigns import drafts
+from gateway.console.parts.rule import Known
+from gateway.console.parts.rule.fields import Editing
+from gateway.console.parts.rule.shape import OF_TYPE
+from services.campaign.schemas.manners import Operator
 
 SHOWN: dict[str, Any] = {
     "key": "k",
@@ -93,3 +97,11 @@ def test_a_pasted_list_is_taken_apart() -> None:
     assert drafts.refs_of(" user_id:a, 7\n7;email:b@example.com\n\n") == ["user_id:a", "7", "email:b@example.com"]
     assert drafts.key_of("Come back, 老朋友!").startswith("come-back-")
     assert drafts.key_of("老朋友").startswith("campaign-")
+
+
+def test_a_conversion_is_filtered_by_what_campaigns_compare() -> None:
+    """Rules know more comparisons than campaigns do; what is offered for a property of any type is taken."""
+    assert get_args(Operator) == drafts.COMPARED
+    edit = Editing(known=Known(), changed=lambda: None, redraw=lambda: None, operators=drafts.COMPARED)
+    assert all(edit.fitting(kind) for kind in (*OF_TYPE, ""))
+    assert {one for kind in (*OF_TYPE, "") for one in edit.fitting(kind)} == set(get_args(Operator))

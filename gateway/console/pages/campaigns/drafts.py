@@ -25,6 +25,8 @@ SET = (
     "tracking",
 )
 """What an operator sets; everything else the campaign service knows by itself."""
+COMPARED = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "contains", "exists")
+"""Operators of filters of the conversion event: fewer than rules have."""
 LONGEST = 64
 KEPT = 100
 """Lists remembered between two steps, the oldest forgotten: the API shows of a list only its length."""

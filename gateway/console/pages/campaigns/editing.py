@@ -27,7 +27,7 @@ class Making:
 
     def __post_init__(self) -> None:
         self._saved = drafts.whole(self.body) if self.campaign else None
-        self.edit = Editing(known=self.known, changed=lambda: None, redraw=lambda: None)
+        self.edit = Editing(known=self.known, changed=lambda: None, redraw=lambda: None, operators=drafts.COMPARED)
 
     @property
     def manual(self) -> bool:

@@ -12,7 +12,7 @@ from gateway.console import desk as desks
 from gateway.console import names, parts
 from gateway.console.desk import t
 from gateway.console.parts.rule.known import Known
-from gateway.console.parts.rule.shape import Node
+from gateway.console.parts.rule.shape import OF_TYPE, OPERATORS, Node
 
 ARROW = 26
 """Pixels of the arrow of a list."""
@@ -31,11 +31,19 @@ ZONES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Editing:
-    """What fields need: what can be named, `changed` after every edit, `redraw` after the tree has another shape."""
+    """What fields need: what can be named, `changed` after every edit, `redraw` after the tree has another shape.
+
+    `operators` are those that the API knows for which this is edited.
+    """
 
     known: Known
     changed: Callable[[], None]
     redraw: Callable[[], None]
+    operators: tuple[str, ...] = OPERATORS
+
+    def fitting(self, kind: str) -> tuple[str, ...]:
+        """Operators that make sense for values of a type; all of them where it is not known."""
+        return tuple(one for one in OF_TYPE.get(kind, OPERATORS) if one in self.operators)
 
 
 def choose(

@@ -12,7 +12,7 @@ from gateway.console import parts
 from gateway.console.desk import t
 from gateway.console.parts.rule import fields
 from gateway.console.parts.rule.fields import Editing
-from gateway.console.parts.rule.shape import DATES, OF_TYPE, OPERATORS, Node
+from gateway.console.parts.rule.shape import DATES, OPERATORS, Node
 
 MOST = 10
 """Filters of one event."""
@@ -46,7 +46,7 @@ def comparison(edit: Editing, node: Node, *, kind: str, choices: list[str] | Non
     def draw() -> None:
         box.clear()
         operator = next((one for one in OPERATORS if one in node), "")
-        offered = OF_TYPE.get(kind, OPERATORS)
+        offered = edit.fitting(kind)
         if operator and operator not in offered:
             offered = (*offered, operator)
         with box:
@@ -241,7 +241,7 @@ class Filters:
             kind = self._edit.known.type_of(self._event(), one["property"])
             if one.get(operator) in ("", 0, None, True) and kind in ("number", "boolean", "text", "date", "list"):
                 one.pop(operator, None)
-                fitting = OF_TYPE[kind][0]
+                fitting = self._edit.fitting(kind)[0]
                 one[fitting] = _carried(None, fitting, kind)
             self.draw()
 

@@ -14,7 +14,7 @@ from gateway.console.parts.rule import fields
 from gateway.console.parts.rule.fields import Editing
 from gateway.console.parts.rule.filters import Filters, comparison
 from gateway.console.parts.rule.known import CHANNELS, PURPOSES
-from gateway.console.parts.rule.shape import OF_TYPE, OPERATORS, SCORES, TIMES, Node
+from gateway.console.parts.rule.shape import OPERATORS, SCORES, TIMES, Node
 from gateway.console.parts.rule.windows import measure, window
 
 MOST_STEPS = 10
@@ -138,7 +138,7 @@ def trait(edit: Editing, node: Node) -> None:
 
     def named() -> None:
         operator = next((one for one in OPERATORS if one in node), "exists")
-        offered = OF_TYPE.get(edit.known.type_of(None, node["trait"]), OPERATORS)
+        offered = edit.fitting(edit.known.type_of(None, node["trait"]))
         if operator not in offered:
             node.pop(operator, None)
             node.pop("zone", None)
