@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 import msgspec
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Header, Path, Query
 from pydantic import Field
 
 from gateway import audit
@@ -18,6 +18,7 @@ from shared import caller as callers
 from shared import telemetry
 from shared.app import HouseDep, allow
 from shared.audit import HEADER as NOTE
+from shared.audit import REASON
 from shared.bus import Unanswered
 from shared.caller import Caller, CallerDep
 from shared.contracts import (
@@ -96,6 +97,7 @@ class Viewer(Output):
     profile_id: int
     portrait: dict[str, Any] | None = Field(description="As of GET /v1/profiles/{ref}/portrait")
     segments: list[Segment] | None
+    scores: dict[str, float] | None = Field(description="What he was scored with, by name; segment knows them")
     messages: list[Message] | None = Field(description="The last ones, newest first")
     banners: list[Banner] | None = Field(description="The last ones, newest first")
     absent: dict[str, str] = Field(description="Parts that could not be had, and why")
@@ -107,12 +109,13 @@ async def viewer(
     caller: CallerDep,
     ref: Annotated[str, Path(description="A profile id, or namespace:value like user_id:u1")],
     limit: Annotated[int, Query(ge=1, le=200, description="Messages, and requests for banners, at most")] = 20,
+    reason: Annotated[str, Header(alias=REASON, description="Why contact data is read, for the audit log")] = "",
 ) -> Viewer:
-    """Portrait, segments, messages and banners of one viewer in one answer. A service that is away is named."""
+    """Portrait, segments, scores, messages and banners of one viewer in one answer. A service that is away is named."""
     profile_id = await _profile_id(house, ref)
     parts: dict[str, Awaitable[Any]] = {
-        "portrait": _portrait(house, caller, profile_id),
-        "segments": _segments(house, caller, profile_id),
+        "portrait": _portrait(house, caller, profile_id, reason),
+        "segments": _memberships(house, caller, profile_id),
         "messages": _messages(house, caller, profile_id, limit),
         "banners": _banners(house, caller, profile_id, limit),
     }
@@ -126,7 +129,15 @@ async def viewer(
             return None
 
     found = await asyncio.gather(*(had(name, part) for name, part in parts.items()))
-    return Viewer(profile_id=profile_id, **dict(zip(parts, found, strict=True)), absent=absent)
+    had_of = dict(zip(parts, found, strict=True))
+    memberships = had_of.pop("segments")
+    return Viewer(
+        profile_id=profile_id,
+        segments=memberships and [Segment.model_validate(one) for one in memberships.segments],
+        scores=memberships and memberships.scores,
+        **had_of,
+        absent=absent,
+    )
 
 
 async def _profile_id(house: House, ref: str) -> int:
@@ -142,7 +153,7 @@ async def _profile_id(house: House, ref: str) -> int:
     return answer.profile_ids[ref]
 
 
-async def _portrait(house: House, caller: Caller, profile_id: int) -> dict[str, Any]:
+async def _portrait(house: House, caller: Caller, profile_id: int, reason: str) -> dict[str, Any]:
     """By HTTP in the caller's name, so that profile judges what he may see."""
     url = f"{house.memory.urls['profile']}/v1/profiles/{quote(str(profile_id))}/portrait"
     headers = {callers.HEADER: callers.sign(house.caller_key, caller)}
@@ -158,14 +169,12 @@ async def _portrait(house: House, caller: Caller, profile_id: int) -> dict[str, 
         raise _Absent(f"profile answered {answer.status_code} and no JSON") from error
     if answer.status_code != 200:
         raise _Absent(f"profile answered {answer.status_code}: {body.get('detail') or body.get('title')}")
-    await audit.noted(house, caller, answer.headers.get(NOTE, ""), reason="")
+    await audit.noted(house, caller, answer.headers.get(NOTE, ""), reason=reason)
     return body
 
 
-async def _segments(house: House, caller: Caller, profile_id: int) -> list[Segment]:
-    question = MembershipsAsked(profile_id=profile_id)
-    answer = await _asked(house, caller, "segment", question, MembershipsAnswered)
-    return [Segment.model_validate(one) for one in answer.segments]
+async def _memberships(house: House, caller: Caller, profile_id: int) -> MembershipsAnswered:
+    return await _asked(house, caller, "segment", MembershipsAsked(profile_id=profile_id), MembershipsAnswered)
 
 
 async def _messages(house: House, caller: Caller, profile_id: int, limit: int) -> list[Message]:

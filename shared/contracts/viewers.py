@@ -20,13 +20,14 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MembershipsAnswered(msgspec.Struct, frozen=True, kw_only=True):
-    """The segments, by key."""
+    """The segments, by key, and the scores that rules ask about, by name."""
 
     segments: list[Membership]
+    scores: dict[str, float] = msgspec.field(default_factory=dict)
 
 
 class MembershipsAsked(Question, frozen=True, kw_only=True):
-    """Which segments is this viewer in?"""
+    """Which segments is this viewer in, and how is he scored?"""
 
     subject: ClassVar[str] = "segment.viewer"
     answer: ClassVar[type[msgspec.Struct]] = MembershipsAnswered

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from sqlalchemy import MetaData
 
+from shared import audit
 from shared.app import Service, create_app
 from shared.caller import CallerDep, allow
 from shared.contracts import (
@@ -40,8 +41,9 @@ router = APIRouter()
 
 
 @router.get("/v1/profiles/{ref}/portrait", dependencies=[allow("profile:read")])
-async def portrait(ref: str, caller: CallerDep) -> dict[str, Any]:
-    """A portrait that shows who asked for it."""
+async def portrait(ref: str, caller: CallerDep, response: Response) -> dict[str, Any]:
+    """A portrait that shows who asked for it, with contact data."""
+    audit.note(response, "contacts.read", [f"profile:{ref}"])
     if ref == "404":
         raise NotFound("gone meanwhile")
     return {"profile_id": int(ref), "asked_by": caller.role}
@@ -72,7 +74,7 @@ async def answering(bus: TestBus) -> None:
     await bus.answer(
         MembershipsAsked,
         lambda it: MembershipsAnswered(
-            segments=[Membership(key=f"s{it.profile_id}", name="S", since=AT, cause="rule")]
+            segments=[Membership(key=f"s{it.profile_id}", name="S", since=AT, cause="rule")], scores={"churn": 0.25}
         ),
     )
     message = MessageNoted(
@@ -91,6 +93,7 @@ async def test_every_part_on_one_page(gateway: Gateway) -> None:
     assert found["profile_id"] == 17
     assert found["portrait"] == {"profile_id": 17, "asked_by": "admin"}
     assert [one["key"] for one in found["segments"]] == ["s17"]
+    assert found["scores"] == {"churn": 0.25}
     assert [one["campaign"] for one in found["messages"]] == ["c", "c"]
     assert found["banners"] == [
         {"decision_id": "d", "at": "2026-05-04T12:00:00Z", "placement": "home", "creative": "b", "reason": "everyone"}
@@ -104,7 +107,9 @@ async def test_who_is_away_is_named_and_the_rest_is_there(open_gateway: Opening)
         assert answer.status_code == 200, answer.text
         found = answer.json()
         assert found["profile_id"] == 17
-        assert found["portrait"] is found["segments"] is found["messages"] is found["banners"] is None
+        assert (
+            found["portrait"] is found["segments"] is found["scores"] is found["messages"] is found["banners"] is None
+        )
         assert set(found["absent"]) == {"portrait", "segments", "messages", "banners"}
         assert "segment does not answer" in found["absent"]["segments"]
         assert "profile does not answer" in found["absent"]["portrait"]
@@ -134,3 +139,10 @@ async def test_the_caller_reaches_profile_with_his_own_role(gateway: Gateway) ->
     await eventually(lambda: gateway.memory.keyring.secret(made, datetime.now(UTC)) is not None)
     answer = await gateway.stranger.get("/v1/viewers/17", headers={"Authorization": f"Bearer {made}"})
     assert answer.json()["portrait"]["asked_by"] == "viewer"
+
+
+async def test_the_audit_log_says_why_contact_data_was_read(gateway: Gateway) -> None:
+    await answering(gateway.bus)
+    assert (await gateway.admin.get("/v1/viewers/17", headers={audit.REASON: "he called us"})).status_code == 200
+    (line,) = (await gateway.admin.get("/v1/audit", params={"action": "contacts.read"})).json()["items"]
+    assert (line["objects"], line["reason"]) == (["profile:17"], "he called us")

@@ -66,7 +66,11 @@ async def test_everything_known_of_all_identities_on_one_page(
         call(user_id="u1", event="Order Completed", properties={"revenue": 0.3, "currency": "CNY"}, after=0),
         call(user_id="u1", event="Order Refunded", properties={"revenue": 0.3, "currency": "CNY"}, after=0),
     )
+    await running.client.put("/v1/tags/fan", json={"name": "Fan"}, headers=running.headers("admin"))
+    given = await running.client.put("/v1/profiles/user_id:u1/tags/fan", json={}, headers=running.headers("admin"))
+    assert given.status_code == 200, given.text
     found = await portrait(running, "user_id:u1")
+    assert [(one["key"], one["state"], one["origin"]) for one in found["tags"]] == [("fan", "trial", "user_id:u1")]
     assert found == await portrait(running, "anonymous_id:a1") == await portrait(running, "1")
     assert found["traits"] == {"email": "bob@example.com", "age": 20}
     assert found["has"] == ["email"]

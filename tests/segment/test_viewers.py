@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from shared import clock
-from shared.contracts import MembershipsAnswered, MembershipsAsked
+from shared.contracts import MembershipsAnswered, MembershipsAsked, ProfileUpdated
 from tests.harness.eventually import eventually
 from tests.harness.houses import Running
 from tests.segment.words import event
@@ -24,4 +24,10 @@ async def test_the_segments_a_viewer_is_in(home: Running) -> None:
 
     await eventually(there)
     nobody = await home.house.bus.ask(MembershipsAsked(profile_id=8), MembershipsAnswered)
-    assert nobody.segments == []
+    assert (nobody.segments, nobody.scores) == ([], {})
+    await home.tell(ProfileUpdated(profile_id=9, version=1, scores={"churn": 0.25}))
+
+    async def scored() -> None:
+        assert (await home.house.bus.ask(MembershipsAsked(profile_id=9), MembershipsAnswered)).scores == {"churn": 0.25}
+
+    await eventually(scored)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import profiles, touches
+from services.profile.actions import profiles, tags, touches
 from services.profile.actions.aggregates import terms
 from services.profile.rules import aggregates as rules
 from services.profile.rules import consents, portraits
@@ -38,6 +38,7 @@ async def portrait(session: AsyncSession, ref: str, *, unmasked: bool) -> Portra
         interests=liked,
         other_interests=others,
         habits=portraits.habitual(whole, options.zone),
+        tags=await tags.of_profile(session, profile.profile_id),
         interactions=dict(sorted(whole.events.items(), key=lambda one: (-one[1], one[0]))),
         spending=portraits.spending(whole.spent),
         sources=portraits.shares(whole.sources),

@@ -204,7 +204,11 @@ async def tell_again(session: AsyncSession, profile_ids: Iterable[int]) -> None:
 
 async def of(session: AsyncSession, ref: str) -> list[HeldTag]:
     """Tags of a viewer, on trial or in use, by key. Raises UnknownProfile."""
-    profile_id = await profiles.found(session, ref)
+    return await of_profile(session, await profiles.found(session, ref))
+
+
+async def of_profile(session: AsyncSession, profile_id: int) -> list[HeldTag]:
+    """Tags of a profile, on trial or in use, by key."""
     rows = await store.of(session, profile_id, clock.now())
     return [HeldTag.model_validate(row) for row in rows if row.state != DELETED]
 

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from services.profile.schemas.collection import Touch
+from services.profile.schemas.tags import HeldTag
 from shared.schemas import Output
 
 
@@ -89,6 +90,7 @@ class Portrait(Output):
     interests: list[Interest] = Field(description="The 50 strongest, strongest first; they fade with time")
     other_interests: float = Field(description="Part of all interest that is in no tag listed, 0 to 1")
     habits: Habits
+    tags: list[HeldTag] = Field(description="On trial or in use, by key; once per identity they were given to")
     interactions: dict[str, int] = Field(description="Events by name, most frequent first")
     spending: list[Spending]
     sources: list[Share] = Field(description="Write keys his events came with")

@@ -12,7 +12,7 @@ from services.segment.actions.knowing import Archived, UnknownViewer, known, pla
 from services.segment.rules.blocks import block_of, place_of
 from services.segment.schemas.life import ExplainedPart, Explanation
 from services.segment.schemas.memberships import Day, History, MemberOutput
-from services.segment.store import definitions, log, members, moves
+from services.segment.store import definitions, log, members, moves, viewers
 from services.segment.store.rows import AnyRow
 from shared import clock, pages
 from shared.contracts import (
@@ -106,7 +106,8 @@ async def history(session: AsyncSession, key: str, days: int) -> History:
 
 
 async def of_viewer(session: AsyncSession, asked: MembershipsAsked) -> MembershipsAnswered:
-    """The segments a viewer is in, by key."""
+    """The segments a viewer is in, by key, and his scores as they are told."""
+    known = (await viewers.known(session, [asked.profile_id])).get(asked.profile_id)
     held = await members.of(session, [asked.profile_id])
     inside = [of for (_, of), places in held.items() if place_of(asked.profile_id) in places]
     found: list[Membership] = []
@@ -114,7 +115,7 @@ async def of_viewer(session: AsyncSession, asked: MembershipsAsked) -> Membershi
         entries = await log.entries(session, row.id, [asked.profile_id])
         since, cause = entries.get(asked.profile_id, (row.log_from, "fill"))
         found.append(Membership(key=row.key, name=row.name, since=since, cause=cause))
-    return MembershipsAnswered(segments=found)
+    return MembershipsAnswered(segments=found, scores={} if known is None else known.scored())
 
 
 async def after(session: AsyncSession, asked: MembersAsked) -> MembersAnswered:

@@ -36,6 +36,10 @@ class Known(NamedTuple):
     consent_since: str
     has: list[str]
 
+    def scored(self) -> dict[str, float]:
+        """His scores, by name."""
+        return _numbers(self.scores)
+
     def viewer(
         self,
         events: Mapping[str, Sequence[Event]],
@@ -50,7 +54,7 @@ class Known(NamedTuple):
             since=_object(self.since),
             tags={tag: weights.get(tag, 1.0) for tag in self.tags},
             tag_since=_object(self.tag_since),
-            scores=_numbers(self.scores),
+            scores=self.scored(),
             consent=_answers(self.consent),
             consent_since=_object(self.consent_since),
             has=frozenset(self.has),
