@@ -27,7 +27,8 @@ from deploy.tools.client import Client, Door
 from shared.bus import Bus
 from shared.settings import Settings
 
-READY_SECONDS = 60.0
+READY_SECONDS = 300.0
+"""A service that starts late catches up with all that was recorded before it is ready."""
 
 
 class TooSlow(Exception):
