@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, cast
 
@@ -567,6 +569,7 @@ def test_clock_times_without_a_zone_are_of_the_zone_that_is_said() -> None:
     assert datetime.fromisoformat(midnight) == datetime.fromisoformat("2026-01-31T00:00:00+08:00")
 
 
+PERFORMED = {"type": "behavioral", "value": "performed_event", "key": "e"}
 SYSTEMS = cast(list[System], ["unomi", "dittofeed", "posthog", "sensors"])
 
 
@@ -585,6 +588,128 @@ def test_nonsense_is_refused_with_a_note(system: System, body: dict[str, Any]) -
     carried = imports.read(system, body)
     assert carried.rule is None
     assert "refused" in effects(carried)
+
+
+JUNK: list[Any] = [
+    None,
+    0,
+    -1.5,
+    10**30,
+    True,
+    "",
+    "-30d",
+    "999999 year",
+    "9999-12-31",
+    [],
+    {},
+    [None],
+    [{}],
+    ["a", {}],
+]
+WHOLE: list[tuple[System, dict[str, Any]]] = [
+    ("unomi", UNOMI),
+    ("sensors", SENSORS),
+    (
+        "dittofeed",
+        {
+            "entryNode": {"type": "And", "id": "1", "children": ["2", "3", "4"]},
+            "nodes": [
+                {
+                    "type": "Performed",
+                    "id": "2",
+                    "event": "e",
+                    "times": 3,
+                    "properties": [{"path": "p", "operator": {}}],
+                },
+                {"type": "Trait", "id": "3", "path": "p", "operator": {"type": "Within", "windowSeconds": 60}},
+                {"type": "LastPerformed", "id": "4", "event": "e", "hasProperties": [{"path": "p", "operator": {}}]},
+            ],
+        },
+    ),
+    (
+        "posthog",
+        {
+            "type": "AND",
+            "values": [
+                {"type": "person", "key": "p", "operator": "icontains", "value": ["a"]},
+                {"type": "person", "key": "p", "operator": "is_date_before", "value": "2026-01-31"},
+                {
+                    "type": "behavioral",
+                    "value": "performed_event",
+                    "key": "e",
+                    "event_filters": [{"key": "p", "value": ["a"]}],
+                    "explicit_datetime": "-30d",
+                },
+            ],
+        },
+    ),
+]
+
+
+def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    for name, one in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from places(one, (*path, name))
+        yield (*path, name)
+
+
+@pytest.mark.parametrize(("system", "body"), WHOLE, ids=[system for system, _ in WHOLE])
+def test_whatever_stands_in_its_place_a_rule_is_read_or_refused(system: System, body: dict[str, Any]) -> None:
+    for path in places(body):
+        for junk in [*JUNK, "gone"]:
+            changed = copy.deepcopy(body)
+            inner: Any = changed
+            for name in path[:-1]:
+                inner = inner[name]
+            if junk == "gone":
+                del inner[path[-1]]
+            else:
+                inner[path[-1]] = copy.deepcopy(junk)
+            carried = imports.read(system, changed)
+            assert carried.rule is not None or "refused" in effects(carried), (path, junk)
+
+
+def test_filters_joined_by_or_make_no_more_alternatives_than_a_rule_has_room_for() -> None:
+    def either(field: str) -> dict[str, Any]:
+        listed = [{"field": f"event.e.{field}", "function": "equal", "params": [n]} for n in range(20)]
+        return {"type": "filters_relation", "relation": "or", "subfilters": listed}
+
+    event = {"type": "event_rule", "measure": {"event_name": "e"}, "function": "least", "params": [1]}
+    assert len(rule_of(imports.read("sensors", {**event, "filters": [either("a")]}))["any"]) == 20
+    carried = imports.read("sensors", {**event, "filters": [either(letter) for letter in "abcdefghij"]})
+    assert (carried.rule, effects(carried)) == (None, ["refused"])
+    assert "alternatives" in carried.notes[0].reason
+
+
+def test_nodes_that_share_nodes_are_not_walked_for_ever() -> None:
+    layers = [
+        {"type": "Or", "id": f"{layer}-{n}", "children": [f"{layer + 1}-{m}" for m in range(10)]}
+        for layer in range(12)
+        for n in range(10)
+    ]
+    carried = imports.read("dittofeed", {"entryNode": {"type": "And", "children": ["0-0"]}, "nodes": layers})
+    assert (carried.rule, effects(carried)) == (None, ["refused"])
+    assert "more than 2000 parts" in carried.notes[0].reason
+
+
+@pytest.mark.parametrize(
+    ("system", "body"),
+    [
+        ("posthog", {**PERFORMED, "time_value": 1, "time_interval": "month"}),
+        ("posthog", {**PERFORMED, "explicit_datetime": "-1y"}),
+        ("posthog", {"type": "person", "key": "p", "operator": "is_date_after", "value": "-2m"}),
+        ("sensors", {"type": "profile_rule", "field": "user.p", "function": "relativeWithin", "params": ["1 month"]}),
+    ],
+)
+def test_months_and_years_that_become_days_are_noted(system: System, body: dict[str, Any]) -> None:
+    carried = imports.read(system, body)
+    assert carried.rule is not None
+    assert effects(carried) == ["changed"]
+    assert "30 days" in carried.notes[0].reason
+
+
+def test_an_event_that_is_called_a_star_is_noted() -> None:
+    carried = imports.read("posthog", {**PERFORMED, "key": "*", "time_value": 1, "time_interval": "day"})
+    assert effects(carried) == ["changed"]
 
 
 def test_more_than_a_rule_can_hold_is_refused() -> None:

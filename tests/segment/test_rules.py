@@ -52,6 +52,8 @@ def nested(depth: int) -> dict[str, Any]:
         ({"not": {"sequenc": []}}, "rule.not", "did you mean 'sequence'?"),
         ({"any": [LEAF, {"mood": "x"}]}, "rule.any[1]", "'mood' is not something a rule can ask"),
         ({"all": [LEAF], "any": [LEAF]}, "rule", "both 'all' and 'any'"),
+        ({"has": "emial"}, "rule.has", "must be one of email, phone, push; did you mean 'email'?"),
+        ({"has": 3}, "rule.has", "must be one of email, phone, push"),
         ({"trait": "age"}, "rule", "exactly one of eq, ne, in"),
         ({"trait": "age", "eq": 1, "ne": 2}, "rule", "exactly one of eq, ne, in"),
         ({"trait": "age", "eqq": 1}, "rule.eqq", "did you mean 'eq'?"),

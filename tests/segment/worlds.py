@@ -243,11 +243,22 @@ SHARP = {
     "same": merged(one("sequence", TWO), one("same", st.just("kind")), one("within", spans) | st.just({})),
     "gap": merged(one("sequence", TWO), one("gap", spans), one("without", st.lists(one("event", asked), max_size=1))),
     "paid": merged(one("did", asked), one("measure", one("sum", st.just("price"))), one("times", any_times)),
+    "both": st.builds(
+        lambda kind, first, second: {kind: [first, second]},
+        pick(["all", "any"]),
+        merged(one("did", names), one("within", spans)),
+        merged(one("did", names), one("within", spans)),
+    ),
+    "been": st.builds(
+        lambda inner, length: {"has_been": inner, "for": length},
+        one("tag", pick(["vip", "fan"])) | st.builds(lambda inner: {"not": inner}, one("consent", pick(["email"]))),
+        spans,
+    ),
     "unlike": merged(
         one("did", asked), st.builds(lambda said: {"where": [{"property": "kind", **said}]}, one("ne", scalars))
     ),
 }
-"""One leaf each, with no more than is needed to show whether its edges are right."""
+"""One part each, with no more than is needed to show whether its edges, and its deadlines, are right."""
 
 
 @st.composite

@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeAlias
 from pydantic import ValidationError
 
 from services.segment.rules.imports import dittofeed, posthog, sensors, unomi
-from services.segment.rules.imports.carry import Ledger, Note, slug, written
-from services.segment.schemas.rule import Rule, parse
+from services.segment.rules.imports.carry import MOST_READ, Ledger, Note, TooLong, slug, written
+from services.segment.schemas.rule import MAX_NODES, Rule, parse
 
 System: TypeAlias = Literal["unomi", "dittofeed", "posthog", "sensors"]
 
@@ -36,7 +36,12 @@ def read(system: System, body: dict[str, Any], *, zone: str = "UTC", renamed: di
     """
     reader = _READERS[system]
     ledger = Ledger(zone=zone, renamed=renamed or {})
-    said = ledger.ended(reader.read(ledger, body))
+    said: dict[str, Any] | None = None
+    try:
+        said = ledger.ended(reader.read(ledger, body))
+    except TooLong:
+        ledger.notes.clear()
+        ledger.note((), "rule", f"it has more than {MOST_READ} parts, and a rule of ours {MAX_NODES}", "refused")
     key, name = reader.name(body)
     rule: Rule | None = None
     if said is not None:

@@ -38,15 +38,32 @@ class Note:
     replaced_by: Any = None
 
 
+MOST_READ = 2000
+"""Parts that are read of one rule: a rule of ours has 100, so of more than these nothing is left in any case."""
+MOST_EITHER = 100
+"""Alternatives that a list of filters may make: each becomes a part of a rule, which has 100."""
+
+
+class TooLong(Exception):
+    """Reading the rule would not come to an end that a rule of ours can hold"""
+
+
 @dataclass
 class Ledger:
     """What a reading has found beside the rule: notes, and the names it asks for."""
 
     zone: str = "UTC"
+    read: int = 0
     renamed: dict[str, str] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     events: set[str] = field(default_factory=set)
     segments: set[str] = field(default_factory=set)
+
+    def step(self) -> None:
+        """One more part is read. Raises TooLong: nodes that name each other can be more ways than anybody can go."""
+        self.read += 1
+        if self.read > MOST_READ:
+            raise TooLong
 
     def note(self, path: Path, part: str, reason: str, effect: Effect = "changed", by: Any = None) -> None:
         """Tell something."""
@@ -58,9 +75,17 @@ class Ledger:
         self.note(path, part, reason, "narrower", by)
         return sign < 0
 
+    def fixed(self, path: Path, part: str) -> None:
+        """Tell that months or years became so many days."""
+        one = Note(written(path), part, "changed", "a month has 30 days here and a year 365, whatever a calendar says")
+        if one not in self.notes:
+            self.notes.append(one)
+
     def event(self, name: str) -> str:
         """The name an event has here."""
         ours = self.renamed.get(name, name)
+        if name == ours == values.ANY:
+            self.note((), name, "an event of this name is any event here", "changed")
         self.events.add(ours)
         return ours
 
@@ -228,6 +253,8 @@ def moment(value: Any, zone: str) -> str | None:
         try:
             found = datetime.fromisoformat(value)
         except ValueError:
+            return None
+        if not 1000 <= found.year < 3000:
             return None
         if found.tzinfo is None:
             found = found.replace(tzinfo=values.zone(zone))

@@ -54,6 +54,7 @@ def name(body: dict[str, Any]) -> tuple[str, str]:
 def _node(
     ledger: Ledger, node: Any, path: Path, sign: int, nodes: dict[str, tuple[dict[str, Any], Path]], depth: int
 ) -> Said:
+    ledger.step()
     kind = text(node.get("type")) if isinstance(node, dict) else ""
     if kind in ("And", "Or"):
         parts: list[Said] = []

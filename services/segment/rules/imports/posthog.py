@@ -52,6 +52,7 @@ def name(body: dict[str, Any]) -> tuple[str, str]:
 
 
 def _node(ledger: Ledger, node: Any, path: Path, sign: int) -> Said:
+    ledger.step()
     if not isinstance(node, dict):
         return ledger.lost(path, "filter", "it is not an object", sign)
     if isinstance(node.get("values"), list):
@@ -93,9 +94,12 @@ def _alike(value: Any) -> list[Any]:
 def _test(ledger: Ledger, node: dict[str, Any], path: Path) -> Test | None:
     operator, value = text(node.get("operator")) or "exact", node.get("value")
     listed = value if isinstance(value, list) else [value]
+    if not listed or any(isinstance(one, dict | list) for one in listed):
+        ledger.note(path, operator, "it is compared with nothing, or with no plain value", "narrower", "nobody")
+        return None
     if operator in ("is_set", "is_not_set"):
         return Test(({"exists": operator == "is_set"},))
-    if operator in ("exact", "in", "is_not", "not_in") and value not in (None, []):
+    if operator in ("exact", "in", "is_not", "not_in") and value is not None:
         choices = list({(type(one), one): one for each in listed for one in _alike(each)}.values())
         term = {"eq": choices[0]} if len(choices) == 1 else {"in": choices}
         return Test((term,), inverted=operator in ("is_not", "not_in"))
@@ -106,15 +110,15 @@ def _test(ledger: Ledger, node: dict[str, Any], path: Path) -> Test | None:
     if operator in ("gt", "gte", "lt", "lte", "min", "max") and bound is not None:
         return Test(({{"min": "gte", "max": "lte"}.get(operator, operator): bound},))
     if operator in ("is_date_before", "is_date_after", "is_date_exact") and (
-        test := _date(ledger, operator, listed[0])
+        test := _date(ledger, operator, listed[0], path)
     ):
         return test
     ledger.note(path, operator, "no comparison of ours does this, or not with this value", "narrower", "nobody")
     return None
 
 
-def _date(ledger: Ledger, operator: str, value: Any) -> Test | None:
-    length = _ago(value)
+def _date(ledger: Ledger, operator: str, value: Any, path: Path) -> Test | None:
+    length = _ago(ledger, value, (*path, "value"))
     if length is not None:
         if operator != "is_date_after":
             return None
@@ -127,17 +131,21 @@ def _date(ledger: Ledger, operator: str, value: Any) -> Test | None:
     return Test(({"before" if operator == "is_date_before" else "after": at},))
 
 
-def _ago(value: Any) -> str | None:
+def _ago(ledger: Ledger, value: Any, path: Path) -> str | None:
     """A relative date such as -30d as a duration."""
     found = re.fullmatch(r"-([0-9]{1,6})([hdwmy])", text(value))
+    if found and found[2] in "my":
+        ledger.fixed(path, found[0])
     return seconds(int(found[1]) * _INTERVALS[_LETTERS[found[2]]]) if found else None
 
 
-def _span(node: dict[str, Any], prefix: str) -> int | None:
+def _span(ledger: Ledger, node: dict[str, Any], path: Path, prefix: str = "") -> int | None:
     """Seconds of `time_value` and `time_interval`, or of those of the sequence."""
     amount, interval = number(node.get(f"{prefix}time_value")), text(node.get(f"{prefix}time_interval"))
     if not isinstance(amount, int) or amount < 1 or interval not in _INTERVALS:
         return None
+    if interval in ("month", "year"):
+        ledger.fixed((*path, f"{prefix}time_interval"), f"{amount} {interval}")
     return amount * _INTERVALS[interval]
 
 
@@ -162,18 +170,18 @@ def _event(
     return ledger.event(node[key]), {"where": terms} if terms else {}
 
 
-def _window(ledger: Ledger, node: dict[str, Any]) -> dict[str, Any] | None:
+def _window(ledger: Ledger, node: dict[str, Any], path: Path) -> dict[str, Any] | None:
     """When, for an event performed so often."""
     if node.get("explicit_datetime") is not None:
         since, until = node["explicit_datetime"], node.get("explicit_datetime_to")
-        length, near = _ago(since), _ago(until)
+        length, near = (_ago(ledger, one, (*path, "explicit_datetime")) for one in (since, until))
         if length is not None:
             return {"within": length} if until is None else {"between": [length, near]} if near else None
         begin, end = moment(since, ledger.zone), moment(until, ledger.zone)
         if begin is None or (until is not None and end is None):
             return None
         return {"from": begin, **({"to": end} if end else {})}
-    whole = _span(node, "")
+    whole = _span(ledger, node, path)
     length = seconds(whole) if whole else None
     return {"within": length} if length else None
 
@@ -188,7 +196,7 @@ def _behaviour(ledger: Ledger, node: dict[str, Any], path: Path, sign: int) -> S
     if found is None:
         return sign < 0
     event, filters = found
-    whole, part = _span(node, ""), _span(node, "seq_")
+    whole, part = _span(ledger, node, path), _span(ledger, node, path, "seq_")
     if kind == "performed_event_first_time" and whole and (length := seconds(whole)):
         return {"first": event, **filters, "within": length}
     if kind == "performed_event_regularly":
@@ -217,7 +225,8 @@ def _restarted(ledger: Ledger, path: Path, sign: int, node: dict[str, Any]) -> S
 
 
 def _regularly(ledger: Ledger, node: dict[str, Any], path: Path, sign: int, said: dict[str, Any]) -> Said:
-    every, periods, least = _span(node, ""), number(node.get("total_periods")), number(node.get("min_periods"))
+    every = _span(ledger, node, path)
+    periods, least = number(node.get("total_periods")), number(node.get("min_periods"))
     often = number(node.get("operator_value", 1))
     if (node.get("operator") or "gte") != "gte" or often != 1:
         return ledger.lost(path, "operator_value", "a period counts here when there is at least one event in it", sign)
@@ -237,7 +246,7 @@ def _performed(ledger: Ledger, node: dict[str, Any], path: Path, sign: int) -> S
         if operator == "gte" and not often:
             times = {"gte": 1}
     found = _event(ledger, node, path, sign * direction(times))
-    window = _window(ledger, node)
+    window = _window(ledger, node, path)
     if window is None:
         return ledger.lost(path, "time_value", "the time is not understood", sign)
     if found is None:

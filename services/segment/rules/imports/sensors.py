@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from services.segment.rules.imports.carry import (
+    MOST_EITHER,
     Ledger,
     Path,
     Said,
@@ -64,9 +65,11 @@ def name(body: dict[str, Any]) -> tuple[str, str]:
 
 
 def _rule(ledger: Ledger, node: Any, path: Path, sign: int) -> Said:
+    ledger.step()
     kind = text(node.get("type")) if isinstance(node, dict) else ""
     if kind == "rules_relation":
-        parts = [_rule(ledger, one, (*path, "rules", place), sign) for place, one in enumerate(objects(node["rules"]))]
+        listed = objects(node.get("rules"))
+        parts = [_rule(ledger, one, (*path, "rules", place), sign) for place, one in enumerate(listed)]
         if not parts:
             return ledger.lost(path, kind, "the relation is empty", sign)
         return any_of(parts) if node.get("relation") == "or" else all_of(parts)
@@ -119,14 +122,14 @@ def _test(ledger: Ledger, node: dict[str, Any], path: Path) -> Test | None:
     }
     if function in known:
         return known[function]
-    test = _valued(ledger, function, params) if params else None
+    test = _valued(ledger, function, params, path) if params else None
     if test is None:
         why = "no comparison of ours does this, or not with this value"
         ledger.note(path, function or "function", why, "narrower", "nobody")
     return test
 
 
-def _valued(ledger: Ledger, function: str, params: list[Any]) -> Test | None:
+def _valued(ledger: Ledger, function: str, params: list[Any], path: Path) -> Test | None:
     first = params[0]
     if function in ("equal", "in", "include"):
         return one_of(params) if function != "include" else Test(tuple({"contains": one} for one in params), True)
@@ -146,13 +149,15 @@ def _valued(ledger: Ledger, function: str, params: list[Any]) -> Test | None:
         return Test(({"after": shifted(str(moments[0]), -1)}, {"before": shifted(str(moments[1]), 1)}))
     if function == "absolutebefore" and moments[0]:
         return Test(({"before": moments[0]},))
-    length = _length(first) if function == "relativewithin" else None
+    length = _length(ledger, first, path) if function == "relativewithin" else None
     return Test(({"within": length},)) if length else None
 
 
-def _length(value: Any) -> str | None:
+def _length(ledger: Ledger, value: Any, path: Path) -> str | None:
     """`30 day` as a duration."""
     found = re.fullmatch(r"([0-9]{1,6}) ?(minute|hour|day|week|month|year)s?", text(value).strip())
+    if found and found[2] in ("month", "year"):
+        ledger.fixed(path, found[0])
     return seconds(int(found[1]) * _UNITS[found[2]]) if found else None
 
 
@@ -163,7 +168,7 @@ def _window(ledger: Ledger, node: dict[str, Any], path: Path) -> dict[str, Any] 
     if not function and not params:
         return {}
     if function == "relativetime" and 1 <= len(params) <= 2:
-        lengths = [_length(one) for one in params]
+        lengths = [_length(ledger, one, (*path, "time_params")) for one in params]
         if None in lengths:
             return None
         window = {"within": lengths[0]} if len(lengths) == 1 else {"between": lengths}
@@ -182,15 +187,23 @@ def _filters(ledger: Ledger, listed: Any, path: Path, sign: int) -> list[list[di
         inner = _filter(ledger, one, (*path, place), sign)
         if inner is None:
             return None
+        if len(found) * len(inner) > MOST_EITHER:
+            why = f"its filters make more than {MOST_EITHER} alternatives, of which a rule has no room"
+            ledger.note((*path, place), "or", why, "narrower", "nobody, with the whole condition on the event")
+            return None
         found = [[*left, *right] for left in found for right in inner]
     return found
 
 
 def _filter(ledger: Ledger, node: dict[str, Any], path: Path, sign: int) -> list[list[dict[str, Any]]] | None:
+    ledger.step()
     if node.get("type") != "filters_relation":
         terms = where(ledger, path, _field(node), _test(ledger, node, path), sign)
         return None if terms is None else [terms]
     listed = objects(node.get("subfilters"))
+    if not listed:
+        ledger.note(path, "filters_relation", "the relation is empty", "narrower", "nobody, with the whole condition")
+        return None
     if node.get("relation") != "or":
         return _filters(ledger, listed, (*path, "subfilters"), sign)
     either: list[list[dict[str, Any]]] = []

@@ -53,6 +53,7 @@ def name(body: dict[str, Any]) -> tuple[str, str]:
 
 def condition(ledger: Ledger, node: Any, path: Path, sign: int) -> Said:
     """One condition; what is below a `not` has the other sign."""
+    ledger.step()
     kind = text(node.get("type")) if isinstance(node, dict) else ""
     given = node.get("parameterValues") if isinstance(node, dict) else None
     given = given if isinstance(given, dict) else {}
@@ -231,7 +232,8 @@ def _event(ledger: Ledger, node: Any, path: Path, sign: int) -> dict[str, Any] |
     event, filters = "", []
     for one, here in parts:
         kind = text(one.get("type")) if isinstance(one, dict) else ""
-        given = one.get("parameterValues", {}) if isinstance(one, dict) else {}
+        given = one.get("parameterValues") if isinstance(one, dict) else None
+        given = given if isinstance(given, dict) else {}
         if kind == "eventTypeCondition":
             event = text(given.get("eventTypeId"))
             continue

@@ -7,9 +7,9 @@ from typing import Annotated
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.segment.schemas.insights.common import Asked, EventName, Saved, Told, Wheres
+from services.segment.schemas.insights.common import Asked, Saved, Told, Wheres
 from services.segment.schemas.rule.leaves import example
-from services.segment.schemas.rule.values import Name, Number
+from services.segment.schemas.rule.values import EventName, Name, Number
 from shared.schemas import Input, Output
 
 QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)

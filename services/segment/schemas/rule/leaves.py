@@ -21,6 +21,7 @@ from services.segment.schemas.rule.values import (
     MAX_DAYS,
     MAX_TIMES,
     Ago,
+    Channel,
     Duration,
     EventName,
     Instant,
@@ -125,7 +126,7 @@ class Has(Node):
 
     model_config = example({"has": "email"})
 
-    has: Name
+    has: Channel
 
 
 Calendar = Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month", "this_year"]

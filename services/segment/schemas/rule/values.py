@@ -190,6 +190,18 @@ def _zones() -> frozenset[str]:
     return frozenset(name for name in zoneinfo.available_timezones() if "/" in name) | {"UTC"}
 
 
+CHANNELS = ("email", "phone", "push")
+"""By what profile says that somebody can be reached. Text messages go to a phone."""
+
+
+def _channel(value: Any) -> str:
+    if value in CHANNELS:
+        return str(value)
+    near = difflib.get_close_matches(value, CHANNELS, n=1) if isinstance(value, str) and len(value) < 64 else []
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise PydanticCustomError("channel", "must be one of {known}{hint}", {"known": ", ".join(CHANNELS), "hint": hint})
+
+
 def _key(value: Any) -> str:
     if not isinstance(value, str) or len(value) > 64 or not re.fullmatch(SLUG[1:-1], value):
         raise PydanticCustomError("key", "must be the key of a segment: lower-case letters and digits, with - or _")
@@ -211,6 +223,7 @@ EventName = Annotated[
         }
     ),
 ]
+Channel = Annotated[str, PlainValidator(_channel), WithJsonSchema({"enum": list(CHANNELS)})]
 Words = Annotated[
     str, PlainValidator(_words), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_TEXT})
 ]
