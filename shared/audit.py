@@ -19,7 +19,7 @@ def note(response: Response, action: str, objects: Iterable[str | int]) -> None:
     """This answer shows or does `action` (`contacts.read`) to these objects; nothing is noted when there are none.
 
     The caller gets the answer only after the gateway has written it into the audit log. No personal data belongs here:
-    objects are profile ids or ids of jobs.
+    objects are profile ids, ids of jobs, keys that operators chose.
     """
     named = [quote(str(one), safe=":/") for one in objects][:MOST]
     if named:

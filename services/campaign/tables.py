@@ -44,10 +44,13 @@ campaigns = Table(
     Column("approved_at", TIME),
     Column("approved_by", Text),
     Column("note", Text),
+    Column("started_by", Text),
     Column("finished_at", TIME),
-    # Of a manual campaign: when to begin to plan, how far that is, and when everybody had his row.
+    Column("ended_by", Text),
+    # Of a manual campaign: when to plan (again), how far that is, what it waits for, and when everybody had his row.
     Column("plan_at", TIME),
     Column("plan_after", BigInteger),
+    Column("plan_waits", Text),
     Column("planned_at", TIME),
     Column("planned", Integer),
     Column("unknown", Integer),

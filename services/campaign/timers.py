@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from services.campaign.actions import campaigns, messages, parcels
+from services.campaign.actions import life, messages, parcels
 from shared.clock import Every
 
 TIMERS = (
     Every(1.0, messages.expire, name="leases"),
-    Every(1.0, campaigns.finish, name="finish"),
+    Every(1.0, life.finish, name="finish"),
     Every(3600.0, parcels.forget, name="forget"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -171,9 +172,16 @@ class SnapshotAsked(Question, frozen=True, kw_only=True):
 
 
 class MembersAnswered(msgspec.Struct, frozen=True, kw_only=True):
-    """Members by rising id; fewer than asked for are the last. None for a segment that is unknown or archived."""
+    """Members by rising id; fewer than asked for are the last, if they are `complete`.
+
+    Without `complete` they are not all there are: not every viewer was judged yet, or the segment is `unknown` or
+    `archived` and has none. `as_of`: the moment of which they are true.
+    """
 
     profile_ids: list[int]
+    state: Literal["alive", "unknown", "archived"] = "alive"
+    complete: bool = True
+    as_of: datetime | None = None
 
 
 class MembersAsked(Question, frozen=True, kw_only=True):

@@ -8,6 +8,10 @@ from typing import Any
 from shared.contracts import Cause, EventRecorded, SegmentChanged, TriggerReceived, partition_of
 from tests.harness.houses import Running
 
+PATH = "/v1/campaigns/back"
+"""The campaign that manual tests are about."""
+AS_OF = datetime(2026, 1, 2, tzinfo=UTC)
+"""Of which moment the played segments are true."""
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 
@@ -84,3 +88,41 @@ async def ended(running: Running, number: int, key: str = "welcome") -> list[dic
     assert len(found) == number, found
     assert all(one["finished_at"] for one in found), found
     return found
+
+
+def manual(audience: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """A manual campaign as an operator puts it."""
+    content = more.pop("content", {})
+    return body({"manual": {"segment": "silent"} if audience is None else audience}, **content) | more  # type: ignore[dict-item]
+
+
+async def put(running: Running, wanted: dict[str, Any], path: str = PATH) -> dict[str, Any]:
+    """Put a campaign."""
+    answer = await running.client.put(path, json=wanted)
+    assert answer.status_code in (200, 201), answer.text
+    shown: dict[str, Any] = answer.json()
+    return shown
+
+
+async def post(running: Running, action: str, json: Any = None, path: str = PATH, **options: Any) -> dict[str, Any]:
+    """Do something with a campaign."""
+    answer = await running.client.post(f"{path}/{action}", json=json, **options)
+    assert answer.status_code == 200, answer.text
+    shown: dict[str, Any] = answer.json()
+    return shown
+
+
+async def begin(running: Running, wanted: dict[str, Any], path: str = PATH, *, late: bool = False) -> None:
+    """Put a campaign, and bring it on its way."""
+    await put(running, wanted, path)
+    params = {"late": late}
+    await post(running, "submit", path=path, params=params)
+    await post(running, "approve", path=path, headers=running.headers("approver", caller_id="boss"), params=params)
+    await post(running, "start", path=path, params=params)
+
+
+async def finished(running: Running, path: str = PATH) -> dict[str, Any]:
+    """The campaign, which is finished. For `eventually`."""
+    shown: dict[str, Any] = (await running.client.get(path)).json()
+    assert shown["state"] == "finished", shown
+    return shown

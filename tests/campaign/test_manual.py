@@ -7,88 +7,17 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from shared import clock, experiment
-from shared.contracts import (
-    AmongAnswered,
-    AmongAsked,
-    EventRecorded,
-    FollowAnswered,
-    FollowAsked,
-    MembersAnswered,
-    MembersAsked,
-    ProfileMerged,
-)
-from tests.campaign.conftest import People
+from shared.contracts import EventRecorded, FollowAnswered, FollowAsked, ProfileMerged
+from tests.campaign.conftest import People, Segments
 from tests.campaign.mail import MailServer
-from tests.campaign.samples import body, entered, messages
+from tests.campaign.samples import AS_OF, PATH, begin, entered, finished, manual, messages, post, put
 from tests.campaign.samples import start as start_automatic
 from tests.harness.bus import TestBus
 from tests.harness.eventually import eventually
 from tests.harness.houses import Running
 
 Campaign = Callable[..., Awaitable[Running]]
-PATH = "/v1/campaigns/back"
-
-
-class Segments:
-    """Segment, played: keys and their members."""
-
-    def __init__(self) -> None:
-        self.of: dict[str, list[int]] = {}
-
-    def members(self, asked: MembersAsked) -> MembersAnswered:
-        """The next members."""
-        return MembersAnswered(
-            profile_ids=[one for one in self.of.get(asked.key, []) if one > asked.after][: asked.limit]
-        )
-
-    def among(self, asked: AmongAsked) -> AmongAnswered:
-        """Who is in which."""
-        wanted = set(asked.profile_ids)
-        return AmongAnswered(members={key: sorted(wanted & set(self.of.get(key, []))) for key in asked.keys})
-
-
-@pytest.fixture
-async def segments(bus: TestBus) -> Segments:
-    played = Segments()
-    await bus.connection("gateway")
-    await bus.answer(MembersAsked, played.members)
-    await bus.answer(AmongAsked, played.among)
-    return played
-
-
-def manual(audience: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    content = more.pop("content", {})
-    return body({"manual": audience or {"segment": "silent"}}, **content) | more  # type: ignore[dict-item]
-
-
-async def put(running: Running, wanted: dict[str, Any], path: str = PATH) -> dict[str, Any]:
-    answer = await running.client.put(path, json=wanted)
-    assert answer.status_code in (200, 201), answer.text
-    shown: dict[str, Any] = answer.json()
-    return shown
-
-
-async def post(running: Running, action: str, json: Any = None, path: str = PATH, **options: Any) -> dict[str, Any]:
-    answer = await running.client.post(f"{path}/{action}", json=json, **options)
-    assert answer.status_code == 200, answer.text
-    shown: dict[str, Any] = answer.json()
-    return shown
-
-
-async def begin(running: Running, wanted: dict[str, Any], path: str = PATH) -> None:
-    await put(running, wanted, path)
-    await post(running, "submit", path=path)
-    await post(running, "approve", path=path, headers=running.headers("approver", caller_id="boss"))
-    await post(running, "start", path=path)
-
-
-async def finished(running: Running, path: str = PATH) -> dict[str, Any]:
-    shown: dict[str, Any] = (await running.client.get(path)).json()
-    assert shown["state"] == "finished", shown
-    return shown
 
 
 async def test_from_draft_to_report(
@@ -112,10 +41,12 @@ async def test_from_draft_to_report(
     assert held
     await put(running, wanted)
     estimate = await post(running, "estimate")
+    reach = {"reachable": 38, "unreachable": {"no_consent": 1, "no_address": 1}, "exact": True}
     assert estimate == {
-        "audience": 40, "reachable": 38, "unreachable": {"no_consent": 1, "no_address": 1}, "suppressed": 0,
-        "capped": 0, "held_out": len(held), "planned": 38 - len(held), "unknown_refs": 0, "exact": True,
-        "asked": 40, "seconds": None,
+        "audience": 40, "complete": True, "as_of": AS_OF.isoformat().replace("+00:00", "Z"), "reachable": 38,
+        "unreachable": {"no_consent": 1, "no_address": 1}, "suppressed": 0, "unwritable": {}, "capped": 0,
+        "held_out": len(held), "planned": 38 - len(held), "waiting": {}, "unknown_refs": 0, "exact": True,
+        "channels": dict.fromkeys(("email", "sms", "push", "inbox"), reach), "asked": 40, "seconds": None,
     }  # fmt: skip
     assert (await post(running, "preview", {"ref": "5"}))["variant"] == "tagged"
     assert (await post(running, "preview", {"ref": "user_id:u3"}))["subject"] == "Fan"
@@ -143,7 +74,7 @@ async def test_from_draft_to_report(
         "held": len(held),
     }
     assert shown["reasons"] == {"no_consent": 1, "no_address": 1, "hold_out": len(held)}
-    assert shown["planning"] == {"done": True, "planned": 40, "unknown": 0}
+    assert shown["planning"] == {"done": True, "planned": 40, "unknown": 0, "begins_at": None, "waits_for": None}
     assert sorted(mail.addresses) == sorted(f"p{n}@example.com" for n in range(1, 41) if n not in held | {7, 8})
     assert (await running.client.put(PATH, json=manual())).json()["type"] == "/problems/already-started"
     progress = (await running.client.get(f"{PATH}/progress")).json()
@@ -232,7 +163,7 @@ async def test_a_list_names_viewers_by_any_id_and_each_gets_one(
     assert (await post(running, "estimate"))["unknown_refs"] == 1
     await begin(running, manual({"list": ["1", "user_id:u1", "user_id:u2", "user_id:u9"]}))
     shown = await eventually(lambda: finished(running))
-    assert shown["planning"] == {"done": True, "planned": 2, "unknown": 1}
+    assert shown["planning"] == {"done": True, "planned": 2, "unknown": 1, "begins_at": None, "waits_for": None}
     assert sorted(mail.addresses) == ["p1@example.com", "p2@example.com"]
     assert {one.targeted for one in people.asked} == {False}, "who was named was not chosen by what he did"
 
@@ -355,7 +286,7 @@ async def test_quiet_hours_and_local_times_are_the_viewers(
     waiting = await eventually(lambda: waits(running, PATH, {"quiet_hours": 1}))
     assert (mail.addresses, waiting["state"]) == (["p1@example.com"], "running")
     local = (now.replace(tzinfo=None) - timedelta(hours=now.hour - 12, minutes=30)).isoformat()
-    await begin(running, manual(time={"local": local}), "/v1/campaigns/noon")
+    await begin(running, manual(time={"local": local}), "/v1/campaigns/noon", late=True)
     # Both clocks are asked: where it is past half past eleven it goes out, where it is not yet that time it waits.
     found = await eventually(lambda: waits(running, "/v1/campaigns/noon", None))
     assert found["done"] + sum(found["waiting"].values()) == 2

@@ -20,7 +20,7 @@ from shared.contracts import (
     ResolveAnswered,
     ResolveAsked,
 )
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
 
 AT_ONCE = 500
 """Viewers or refs of one question to profile."""
@@ -29,6 +29,10 @@ MEMBERS = 5000
 
 class UnknownViewer(NotFound):
     """There is no such viewer"""
+
+
+class NoAudience(Conflict):
+    """The campaign has nobody to write to"""
 
 
 class Asked(NamedTuple):
@@ -86,10 +90,18 @@ async def among(bus: Bus, keys: Sequence[str], profile_ids: Sequence[int]) -> di
     return {key: frozenset(one for answer in answers for one in answer.members.get(key, ())) for key in keys}
 
 
-async def members(bus: Bus, key: str, after: int) -> list[int]:
-    """The next members of a segment by id; fewer than MEMBERS are the last. Raises Unanswered."""
-    asked = MembersAsked(key=key, after=after, limit=MEMBERS)
-    return (await bus.ask(asked, MembersAnswered, timeout=30)).profile_ids
+async def members(bus: Bus, key: str, after: int) -> MembersAnswered:
+    """The next members of a segment by id; fewer than MEMBERS are the last, if complete. Raises Unanswered."""
+    return await bus.ask(MembersAsked(key=key, after=after, limit=MEMBERS), MembersAnswered, timeout=30)
+
+
+async def audience(bus: Bus, key: str) -> MembersAnswered:
+    """Whether a segment can be written to, with its first member. Raises NoAudience, Unanswered."""
+    answer = await bus.ask(MembersAsked(key=key, limit=1), MembersAnswered)
+    if answer.state != "alive":
+        why = "there is no segment" if answer.state == "unknown" else "archived is the segment"
+        raise NoAudience(f"{why} {key!r}: choose another", field="trigger.manual.segment")
+    return answer
 
 
 async def resolved(bus: Bus, refs: Sequence[str]) -> dict[str, int]:

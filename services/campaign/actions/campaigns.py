@@ -1,4 +1,4 @@
-"""Campaigns: put, submit, approve, start, pause, cancel, archive, look at."""
+"""Campaigns: put, find, look at."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.campaign import bell
-from services.campaign.actions import messages as messages_
-from services.campaign.rules import audiences, templates, times
+from services.campaign.rules import audiences, editions, templates
+from services.campaign.rules.editions import Condition
 from services.campaign.schemas.campaigns import CampaignInput
 from services.campaign.schemas.manners import Manners
-from services.campaign.settings import CampaignSettings
-from services.campaign.store import Record, campaigns, messages
+from services.campaign.store import Record, campaigns
 from shared import clock
-from shared.database import settings_of
-from shared.errors import Conflict, Forbidden, Invalid, NotFound
+from shared.errors import Conflict, Invalid, NotFound, Problem
 
 OVER = ("finished", "cancelled")
 UNSTARTED = ("draft", "submitted", "approved")
+UNCONDITIONAL = Condition()
 
 
 class NoCampaign(NotFound):
@@ -30,28 +28,24 @@ class CampaignArchived(Conflict):
     """The campaign is archived"""
 
 
-class NeverStarted(Conflict):
-    """The campaign was never started"""
-
-
 class AlreadyStarted(Conflict):
     """The campaign was started"""
-
-
-class CampaignOver(Conflict):
-    """The campaign is over"""
-
-
-class NotApproved(Conflict):
-    """The campaign is not approved"""
 
 
 class WrongState(Conflict):
     """The campaign is in another state"""
 
 
-class OwnSubmission(Forbidden):
-    """Nobody approves what he submitted himself"""
+class KeyTaken(Problem):
+    """There is a campaign of that key"""
+
+    status = 412
+
+
+class ChangedMeanwhile(Problem):
+    """The campaign was changed meanwhile"""
+
+    status = 412
 
 
 class BadTemplate(Invalid):
@@ -66,8 +60,13 @@ async def found(session: AsyncSession, key: str) -> Record:
     return row
 
 
-async def put(session: AsyncSession, key: str, wanted: CampaignInput) -> tuple[Record, bool]:
-    """Create or change a campaign; True when it is new. A change of anything but the name makes a new version."""
+async def put(
+    session: AsyncSession, key: str, wanted: CampaignInput, condition: Condition = UNCONDITIONAL
+) -> tuple[Record, bool]:
+    """Create or change a campaign; True when it is new. A change of anything but the name makes a new version.
+
+    Raises KeyTaken and ChangedMeanwhile where the condition does not hold.
+    """
     _check(wanted)
     content = _content(wanted)
     named = [audiences.viewer(ref, place) for place, ref in enumerate(wanted.trigger.listed)]
@@ -80,17 +79,27 @@ async def put(session: AsyncSession, key: str, wanted: CampaignInput) -> tuple[R
     now = clock.now()
     new_id = await campaigns.create(session, key=key, name=wanted.name, at=now, **columns)
     if new_id is not None:
+        _admit(condition, key, None)
+        if wanted.trigger.keeps_list:
+            raise Invalid("give exactly one of segment, list: there is no list to keep", field="trigger.manual")
         await campaigns.add_content(session, new_id, 1, **content, created_at=now)
         await campaigns.add_listed(session, new_id, 1, named)
         return await found(session, key), True
-    row = await _changeable(session, key)
-    if not await _same(session, row, content, named):
+    row = await changeable(session, key, condition)
+    if wanted.trigger.keeps_list:
+        if row.listed is None:
+            raise Invalid("give exactly one of segment, list: there is no list to keep", field="trigger.manual")
+        content["listed"] = row.listed
+    if not await _same(session, row, content, None if wanted.trigger.keeps_list else named):
         if row.state in OVER or ("manual" in (row.trigger_kind, wanted.trigger.kind) and row.state not in UNSTARTED):
             raise AlreadyStarted(f"campaign {key!r} was started: only its name can change; make a new one")
         version = row.version + 1
         await campaigns.add_content(session, row.id, version, **content, created_at=now)
-        await campaigns.add_listed(session, row.id, version, named)
-        back = {**_NOT_SUBMITTED, "state": "draft"} if row.state in ("submitted", "approved") else {}
+        if wanted.trigger.keeps_list:
+            await campaigns.copy_listed(session, row.id, row.version, version)
+        else:
+            await campaigns.add_listed(session, row.id, version, named)
+        back = {**NOT_SUBMITTED, "state": "draft"} if row.state in ("submitted", "approved") else {}
         changed = {"name": wanted.name, "version": version, "updated_at": now}
         await campaigns.change(session, row.id, **changed, **columns, **back)
     elif wanted.name != row.name:
@@ -98,7 +107,7 @@ async def put(session: AsyncSession, key: str, wanted: CampaignInput) -> tuple[R
     return await found(session, key), False
 
 
-_NOT_SUBMITTED: dict[str, Any] = {
+NOT_SUBMITTED: dict[str, Any] = {
     "submitted_at": None,
     "submitted_by": None,
     "approved_at": None,
@@ -125,115 +134,34 @@ def _content(wanted: CampaignInput) -> dict[str, Any]:
     }
 
 
+def _admit(condition: Condition, key: str, row: Record | None) -> None:
+    """Raises KeyTaken, ChangedMeanwhile."""
+    if condition.admits(None if row is None else edition(row)):
+        return
+    if row is None:
+        raise ChangedMeanwhile(f"there is no campaign {key!r}: leave If-Match out to make it")
+    if condition.wants_new:
+        raise KeyTaken(
+            f"campaign {key!r} is there already: choose another key, or change it without If-None-Match"
+        )
+    raise ChangedMeanwhile(f"campaign {key!r} is not what you saw any more: read it again, then repeat your change")
+
+
+def edition(row: Record) -> str:
+    """The ETag of a campaign."""
+    return editions.tag(row.version, row.updated_at)
+
+
 async def _same(
-    session: AsyncSession, row: Record, content: dict[str, Any], named: list[tuple[int | None, str | None]]
+    session: AsyncSession, row: Record, content: dict[str, Any], named: list[tuple[int | None, str | None]] | None
 ) -> bool:
+    """Whether the present version says this; None for viewers: it keeps its own."""
     if any(getattr(row, name) != value for name, value in content.items()):
         return False
+    if named is None:
+        return True
     held = await campaigns.named(session, row.id, row.version, after=0, limit=len(named) + 1)
     return [(one.profile_id, one.origin) for one in held] == named
-
-
-async def submit(session: AsyncSession, key: str, *, by: str) -> Record:
-    """Ask for approval."""
-    row = await _manual(session, key, "draft")
-    now = clock.now()
-    await campaigns.change(
-        session, row.id, state="submitted", submitted_at=now, submitted_by=by, note=None, updated_at=now
-    )
-    return await found(session, key)
-
-
-async def approve(session: AsyncSession, key: str, *, by: str) -> Record:
-    """Let it start. Raises OwnSubmission unless the installation allows that."""
-    row = await _manual(session, key, "submitted")
-    settings = settings_of(session)
-    assert isinstance(settings, CampaignSettings)
-    if row.submitted_by == by and not settings.approve_own:
-        raise OwnSubmission("somebody else must approve it, or set MARQUEE_APPROVE_OWN=true")
-    now = clock.now()
-    await campaigns.change(session, row.id, state="approved", approved_at=now, approved_by=by, updated_at=now)
-    return await found(session, key)
-
-
-async def reject(session: AsyncSession, key: str, *, note: str) -> Record:
-    """Send it back to its draft."""
-    row = await _manual(session, key, "submitted", "approved")
-    await campaigns.change(session, row.id, state="draft", note=note, updated_at=clock.now(), **_NOT_SUBMITTED)
-    return await found(session, key)
-
-
-async def start(session: AsyncSession, key: str) -> Record:
-    """From here on the campaign reacts, or a manual one begins to plan; what was planned before a pause goes out."""
-    row = await _changeable(session, key)
-    if row.state in OVER:
-        raise CampaignOver(f"campaign {key!r} is {row.state}: make a new one")
-    if row.trigger_kind == "manual" and row.state in ("draft", "submitted"):
-        raise NotApproved(f"campaign {key!r} is {row.state}: submit it, and have it approved")
-    if row.state != "running":
-        now = clock.now()
-        values: dict[str, Any] = {"state": "running", "updated_at": now}
-        if row.state != "paused" or row.trigger_kind != "manual":
-            values["started_at"] = now
-        if row.trigger_kind == "manual" and row.plan_at is None:
-            values |= {"plan_at": _begin(row, now), "plan_after": 0, "planned": 0, "unknown": 0}
-        await campaigns.change(session, row.id, **values)
-        bell.ring(session)
-    return await found(session, key)
-
-
-def _begin(row: Record, now: datetime) -> datetime:
-    """When to give viewers their rows: as late as possible, so that the audience is of that moment."""
-    said = Manners.model_validate(row.manners).time
-    if said is None:
-        return now
-    return max(now, said.at) if said.at is not None else max(now, times.first(said.local or now))
-
-
-async def pause(session: AsyncSession, key: str) -> Record:
-    """From here on nothing is planned, and what is planned waits. Letters that are on their way arrive."""
-    row = await _changeable(session, key)
-    if row.state in UNSTARTED:
-        raise NeverStarted(f"campaign {key!r} is {_a(row.state)}: it has nothing to pause")
-    if row.state in OVER:
-        raise CampaignOver(f"campaign {key!r} is {row.state}")
-    if row.state != "paused":
-        await campaigns.change(session, row.id, state="paused", updated_at=clock.now())
-    return await found(session, key)
-
-
-async def resume(session: AsyncSession, key: str) -> Record:
-    """Go on after a pause."""
-    row = await _changeable(session, key)
-    if row.state in UNSTARTED:
-        raise NeverStarted(f"campaign {key!r} is {_a(row.state)}: start it")
-    return await start(session, key)
-
-
-async def cancel(session: AsyncSession, key: str) -> Record:
-    """End it: what has not begun is skipped. Cancelling a cancelled campaign changes nothing."""
-    row = await _changeable(session, key)
-    if row.state in UNSTARTED:
-        raise NeverStarted(f"campaign {key!r} is {_a(row.state)}: archive it if it is not wanted")
-    if row.state == "finished":
-        raise CampaignOver(f"campaign {key!r} is finished: there is nothing to cancel")
-    if row.state != "cancelled":
-        now = clock.now()
-        await campaigns.change(session, row.id, state="cancelled", finished_at=now, updated_at=now)
-        messages_.tell(session, await messages.withdraw(session, row.id, now=now, reason="cancelled"))
-    return await found(session, key)
-
-
-async def archive(session: AsyncSession, key: str) -> None:
-    """End the campaign for good; what was planned is skipped. Its messages can still be read."""
-    row = await campaigns.locked(session, key)
-    if row is None:
-        raise NoCampaign(f"no campaign {key!r}")
-    if row.state == "archived":
-        return
-    now = clock.now()
-    await campaigns.change(session, row.id, state="archived", updated_at=now)
-    messages_.tell(session, await messages.withdraw(session, row.id, now=now, reason="archived"))
 
 
 async def figures(session: AsyncSession, key: str) -> tuple[Record, dict[str, int], dict[str, int]]:
@@ -248,46 +176,47 @@ async def figures(session: AsyncSession, key: str) -> tuple[Record, dict[str, in
     return row, states, reasons
 
 
+def begins_at(row: Record, now: datetime) -> datetime | None:
+    """When a started manual campaign begins to plan, while it waits for its time."""
+    if row.plan_at is None or row.plan_at <= now or row.plan_after or row.plan_waits or row.planned_at:
+        return None
+    at: datetime = row.plan_at
+    return at
+
+
+def waits_for(row: Record) -> str | None:
+    """What a running campaign's planning waits for."""
+    return row.plan_waits if row.state == "running" and row.planned_at is None else None
+
+
 ELSEWHERE = "sent by another system"
 """Note of a campaign whose messages another system sent."""
 
 
 async def past(session: AsyncSession, key: str) -> Record:
     """A manual campaign to which messages of the past may be added: a draft, or one that already has some."""
-    row = await _changeable(session, key)
+    row = await changeable(session, key)
     if row.trigger_kind != "manual" or not (
         row.state == "draft" or (row.state == "finished" and row.note == ELSEWHERE)
     ):
-        raise WrongState(f"campaign {key!r} is {_a(row.state)}: messages of the past belong to a manual draft")
+        raise WrongState(f"campaign {key!r} is {said(row.state)}: messages of the past belong to a manual draft")
     return row
 
 
-async def finish(session: AsyncSession) -> None:
-    """Manual campaigns with nothing left to do are finished."""
-    await campaigns.finish(session, clock.now())
+def said(state: str) -> str:
+    """A state within a sentence."""
+    return "a draft" if state == "draft" else state
 
 
-async def _changeable(session: AsyncSession, key: str) -> Record:
+async def changeable(session: AsyncSession, key: str, condition: Condition = UNCONDITIONAL) -> Record:
+    """A campaign that is not archived, locked. Raises NoCampaign, CampaignArchived, and as the condition says."""
     row = await campaigns.locked(session, key)
     if row is None:
         raise NoCampaign(f"no campaign {key!r}")
+    _admit(condition, key, row)
     if row.state == "archived":
         raise CampaignArchived(f"campaign {key!r} is archived and cannot be changed")
     return row
-
-
-async def _manual(session: AsyncSession, key: str, *states: str) -> Record:
-    """A manual campaign in one of these states."""
-    row = await _changeable(session, key)
-    if row.trigger_kind != "manual":
-        raise WrongState(f"campaign {key!r} is automatic: start it, no approval is needed")
-    if row.state not in states:
-        raise WrongState(f"campaign {key!r} is {_a(row.state)}, not {' or '.join(states)}")
-    return row
-
-
-def _a(state: str) -> str:
-    return "a draft" if state == "draft" else state
 
 
 def _check(wanted: CampaignInput) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.actions.campaigns import found
+from services.campaign.rules import audiences
 from services.campaign.schemas.messages import MessageDays
 from services.campaign.store import Record, moves
 from services.campaign.store import campaigns as campaigns_
@@ -22,6 +24,16 @@ from shared.errors import Invalid
 from shared.pages import PageAsked
 
 Rows = Sequence[Record]
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """One of a list, as people may see how he was named."""
+
+    place: int
+    ref: str
+
+
 Kind = TypeVar("Kind", str, int)
 
 
@@ -29,6 +41,16 @@ async def campaigns(session: AsyncSession, page: PageAsked, state: str | None) -
     """Campaigns by key, and the next page's cursor."""
     after = _position(page, "key", str) or ""
     return _cut(await campaigns_.page(session, after=after, state=state, limit=page.limit + 1), page, "key")
+
+
+async def named(session: AsyncSession, key: str, page: PageAsked) -> tuple[list[Viewer], str | None]:
+    """Whom a campaign's present version names, in its order, and the next page's cursor. Raises NoCampaign."""
+    campaign = await found(session, key)
+    after = _position(page, "place", int) or 0
+    rows, following = _cut(
+        await campaigns_.named(session, campaign.id, campaign.version, after=after, limit=page.limit + 1), page, "place"
+    )
+    return [Viewer(row.place, audiences.shown(row.profile_id, row.origin)) for row in rows], following
 
 
 async def days(session: AsyncSession, number: int, zone: str) -> MessageDays:

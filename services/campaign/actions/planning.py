@@ -9,10 +9,13 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.actions import messages
+from services.campaign.rules import sending
 from services.campaign.schemas.manners import Manners
 from services.campaign.store import Record, campaigns
 from services.campaign.store.messages import Recipient
-from shared import clock
+from shared import clock, telemetry
+
+log = telemetry.logger(__name__)
 
 ONCE = "once"
 """The occasion of a manual campaign: it writes to a viewer once, whatever happens."""
@@ -55,7 +58,18 @@ async def plan(session: AsyncSession, campaign: Record, section: Section) -> Non
         planned=row.planned + new,
         unknown=row.unknown + section.unknown,
         planned_at=now if section.last else None,
+        plan_waits=None,
     )
+
+
+async def wait(session: AsyncSession, campaign: Record, reason: str) -> None:
+    """Its audience cannot be had now: the reason is shown, and it is asked again in a moment."""
+    row = await campaigns.locked(session, campaign.key)
+    if row is None or row.state != "running" or row.plan_after != campaign.plan_after or row.planned_at is not None:
+        return
+    if row.plan_waits != reason:
+        log.warning("a campaign waits for its audience", campaign=row.key, reason=reason)
+    await campaigns.change(session, row.id, plan_waits=reason, plan_at=clock.now() + sending.OUTAGE_RETRY)
 
 
 def _due(row: Record) -> datetime | None:

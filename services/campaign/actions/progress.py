@@ -48,6 +48,8 @@ async def progress(session: AsyncSession, house: House, key: str) -> Progress:
     return Progress(
         state=row.state,
         planning_done=row.trigger_kind != "manual" or row.planned_at is not None,
+        planning_begins_at=campaigns.begins_at(row, now),
+        planning_waits_for=campaigns.waits_for(row),
         total=total,
         done=total - left,
         states=states,

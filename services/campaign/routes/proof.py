@@ -11,6 +11,7 @@ from services.campaign.actions import reports
 from services.campaign.routes.shown import KeyInPath
 from services.campaign.schemas.messages import MessageShown
 from services.campaign.schemas.reports import Report
+from shared import audit
 from shared.app import HouseDep, Session, allow
 from shared.pages import Page, PageDep
 
@@ -39,4 +40,6 @@ async def campaign_recipients_csv(house: HouseDep, key: KeyInPath, step: StepAsk
     """The same as CSV, all of them, with a header line."""
     lines = await reports.export(house.db, key, step)
     headers = {"Content-Disposition": f'attachment; filename="{key}-{step}.csv"'}
-    return StreamingResponse(lines, media_type="text/csv", headers=headers)
+    answer = StreamingResponse(lines, media_type="text/csv", headers=headers)
+    audit.note(answer, "campaigns.export", [f"campaign:{key}", f"step:{step}"])
+    return answer

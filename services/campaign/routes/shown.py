@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Path
+from fastapi import Path, Response
 
+from services.campaign.actions import campaigns
 from services.campaign.schemas.campaigns import AudienceShown, CampaignShown, Planning, TriggerShown
 from services.campaign.schemas.content import ContentShown, VariantShown
 from services.campaign.schemas.manners import Manners
 from services.campaign.schemas.words import Key
 from services.campaign.store import Record
+from shared import audit, clock
 
 KeyInPath = Annotated[Key, Path(description="The campaign's key, chosen by the operator")]
 
@@ -28,8 +30,17 @@ _PLAIN = (
     "approved_by",
     "note",
     "started_at",
+    "started_by",
     "finished_at",
+    "ended_by",
 )
+
+
+def done(response: Response, action: str, row: Record) -> CampaignShown:
+    """What an act made of a campaign, with its ETag and a line for the audit log."""
+    audit.note(response, f"campaigns.{action}", [f"campaign:{row.key}", f"version:{row.version}"])
+    response.headers["ETag"] = campaigns.edition(row)
+    return campaign(row)
 
 
 def campaign(row: Record) -> CampaignShown:
@@ -56,4 +67,10 @@ def _trigger(row: Record) -> TriggerShown:
 def _planning(row: Record) -> Planning | None:
     if row.trigger_kind != "manual" or row.plan_at is None:
         return None
-    return Planning(done=row.planned_at is not None, planned=row.planned, unknown=row.unknown or 0)
+    return Planning(
+        done=row.planned_at is not None,
+        planned=row.planned,
+        unknown=row.unknown or 0,
+        begins_at=campaigns.begins_at(row, clock.now()),
+        waits_for=campaigns.waits_for(row),
+    )

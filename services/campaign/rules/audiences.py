@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.campaign.rules import addresses
 from shared.errors import Invalid
 
 _LAST_ID = 2**63 - 1
@@ -9,6 +10,18 @@ _LAST_ID = 2**63 - 1
 
 class BadRef(Invalid):
     """Not a way to name a viewer"""
+
+
+CONTACTS = ("email", "phone")
+"""Namespaces whose values are contact data."""
+
+
+def shown(profile_id: int | None, origin: str | None) -> str:
+    """How a viewer was named, as everybody who reads campaigns may see it."""
+    namespace, _, value = (origin or "").partition(":")
+    if namespace in CONTACTS:
+        return f"{namespace}:{addresses.masked(value)}"
+    return origin or str(profile_id)
 
 
 def viewer(ref: str, place: int | None = None, *, field: str = "trigger.manual.list") -> tuple[int | None, str | None]:

@@ -43,6 +43,11 @@ def _zone(name: str) -> ZoneInfo | None:
         return None
 
 
+def named(name: str) -> ZoneInfo:
+    """A zone that is known to be one: the installation's was looked at when the service started."""
+    return ZoneInfo(name)
+
+
 def zone(traits: dict[str, Any], default: str) -> ZoneInfo:
     """The viewer's zone: his trait `timezone` where it is an IANA name, else the default."""
     said = traits.get("timezone")

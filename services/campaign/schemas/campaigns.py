@@ -15,7 +15,10 @@ LISTED = 10_000
 
 
 class Audience(Input):
-    """Who a manual campaign writes to: the members of a segment at the moment it starts, or a list of viewers."""
+    """Who a manual campaign writes to: the members of a segment at the moment it starts, or a list of viewers.
+
+    With neither, a campaign that has a list keeps it.
+    """
 
     segment: Key | None = None
     list_: list[Ref] | None = Field(
@@ -24,7 +27,7 @@ class Audience(Input):
 
     @model_validator(mode="after")
     def _one(self) -> Audience:
-        if (self.segment is None) == (self.list_ is None):
+        if self.segment is not None and self.list_ is not None:
             raise ValueError("give exactly one of segment, list")
         return self
 
@@ -68,6 +71,11 @@ class Trigger(Input):
     def listed(self) -> list[str]:
         """The refs of a list."""
         return (self.manual.list_ or []) if self.manual is not None else []
+
+    @property
+    def keeps_list(self) -> bool:
+        """Whether the campaign's present list stays."""
+        return self.manual is not None and self.manual.segment is None and self.manual.list_ is None
 
 
 class CampaignInput(Manners):
@@ -117,6 +125,19 @@ class Planning(Output):
     done: bool
     planned: int
     unknown: int = Field(description="Refs of the list that no profile answered to")
+    begins_at: datetime | None = Field(None, description="While it waits for its time: when it begins")
+    waits_for: str | None = Field(
+        None,
+        description="Why it cannot go on: segment_filling, segment_unknown, segment_archived, segment_unreachable,"
+        " profile_unreachable; it is tried again every few seconds",
+    )
+
+
+class Listed(Output):
+    """One viewer of a campaign's list, as he was named."""
+
+    place: int
+    ref: str = Field(description="A profile id or namespace:value; contact data is masked")
 
 
 class CampaignShown(Output):
@@ -144,7 +165,9 @@ class CampaignShown(Output):
     approved_by: str | None
     note: str | None = Field(description="What was said when it was sent back")
     started_at: datetime | None
+    started_by: str | None
     finished_at: datetime | None
+    ended_by: str | None = Field(description="Who cancelled or archived it; null when it ended by itself")
     planning: Planning | None = Field(description="Of a manual campaign that was started")
 
 

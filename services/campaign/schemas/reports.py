@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from services.campaign.schemas.words import CampaignState, MessageState, Ref
+from services.campaign.schemas.words import CampaignState, Channel, MessageState, Ref
 from shared.schemas import Input, Output
 
 
@@ -48,20 +48,35 @@ class TestSent(Output):
     variant: str
 
 
+class Reach(Output):
+    """How many of an audience have an address on a channel and did not refuse it."""
+
+    reachable: int
+    unreachable: dict[str, int] = Field(description="By reason: no_address, no_consent, unknown_profile")
+    exact: bool = Field(description="False above 1,000 viewers (5,000 on the campaign's own channel): a sample, scaled")
+
+
 class Estimate(Output):
     """What starting now would do.
 
-    audience = the sum of `unreachable` + suppressed + capped + held_out + planned. Above 5,000 viewers the numbers are
-    worked out for an even sample of 5,000 and scaled: then `exact` is false.
+    audience = the sums of `unreachable` and `unwritable` + suppressed + capped + held_out + planned. Above 5,000
+    viewers the numbers are worked out for an even sample of 5,000 and scaled: then `exact` is false.
     """
 
     audience: int
+    complete: bool = Field(description="False while the segment is being filled: there will be others")
+    as_of: datetime | None = Field(description="Of which moment the segment's members are true; null for a list")
     reachable: int = Field(description="With an address on the channel and without a refusal")
     unreachable: dict[str, int] = Field(description="By reason: no_address, no_consent, unknown_profile")
     suppressed: int = Field(description="Their address was refused for good before")
+    unwritable: dict[str, int] = Field(description="By reason: bad_address, missing_value, template_error")
     capped: int = Field(description="Had their number of marketing messages this week")
     held_out: int
     planned: int = Field(description="Would be sent")
+    waiting: dict[str, int] = Field(
+        description="Of those planned, who would wait when it goes out (`time.at`, else now): quiet_hours, local_time"
+    )
+    channels: dict[Channel, Reach] = Field(description="The same audience on every channel")
     unknown_refs: int = Field(description="Refs of the list that no profile answers to; not in the audience")
     exact: bool
     asked: int = Field(description="Viewers the numbers rest on")
@@ -73,6 +88,8 @@ class Progress(Output):
 
     state: CampaignState
     planning_done: bool
+    planning_begins_at: datetime | None = Field(None, description="While it waits for its time: when it begins")
+    planning_waits_for: str | None = Field(None, description="Why the planning cannot go on, as in `planning`")
     total: int = Field(description="Messages there are so far")
     done: int = Field(description="Messages that came to an end, and those held out")
     states: dict[MessageState, int]

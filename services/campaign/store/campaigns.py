@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, Select, Text, bindparam, exists, func, insert, select, tuple_, update
+from sqlalchemy import ARRAY, Integer, Select, Text, bindparam, exists, func, insert, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -70,6 +70,15 @@ async def add_listed(
     ]
     if rows:
         await session.execute(insert(listed), rows)
+
+
+async def copy_listed(session: AsyncSession, campaign_id: int, before: int, version: int) -> None:
+    """The new version names the viewers that the version before named."""
+    mine = (listed.c.campaign_id == campaign_id) & (listed.c.version == before)
+    kept = select(
+        listed.c.campaign_id, literal(version, Integer), listed.c.place, listed.c.profile_id, listed.c.origin
+    ).where(mine)
+    await session.execute(insert(listed).from_select(["campaign_id", "version", "place", "profile_id", "origin"], kept))
 
 
 async def named(session: AsyncSession, campaign_id: int, version: int, *, after: int, limit: int) -> Sequence[Record]:

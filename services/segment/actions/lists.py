@@ -79,6 +79,11 @@ async def upload(
     return await shown(session, key, job_id)
 
 
+async def is_loading(session: AsyncSession, key: str) -> bool:
+    """Whether the viewers of a file are still being put on this list, or taken off it."""
+    return await jobs.is_busy(session, LIST, f"{key} ")
+
+
 NAMESPACES = {"userId": "user_id", "anonymousId": "anonymous_id", "id": "profile_id"}
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.segment.actions import judging
+from services.segment.actions import judging, lists, segments
 from services.segment.actions.knowing import Archived, UnknownViewer, known, place
 from services.segment.rules.blocks import block_of, place_of
 from services.segment.schemas.life import ExplainedPart, Explanation
@@ -119,12 +119,16 @@ async def of_viewer(session: AsyncSession, asked: MembershipsAsked) -> Membershi
 
 
 async def after(session: AsyncSession, asked: MembersAsked) -> MembersAnswered:
-    """The next members of a segment, for services that follow it."""
+    """The next members of a segment, for services that follow it; and whether these can be relied on."""
     row = await definitions.by_key(session, asked.key)
     if row is None or row.archived:
-        return MembersAnswered(profile_ids=[])
+        return MembersAnswered(profile_ids=[], state="unknown" if row is None else "archived", complete=False)
     limit = max(1, min(asked.limit, MOST_MEMBERS))
-    return MembersAnswered(profile_ids=await members.after(session, row.id, asked.after, limit))
+    return MembersAnswered(
+        profile_ids=await members.after(session, row.id, asked.after, limit),
+        complete=row.filling is None and not await lists.is_loading(session, row.key),
+        as_of=await segments.true_as_of(session, row),
+    )
 
 
 async def among(session: AsyncSession, asked: AmongAsked) -> AmongAnswered:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -208,6 +208,15 @@ async def _outputs(session: AsyncSession, rows: Sequence[AnyRow]) -> list[Segmen
             )
         )
     return shown
+
+
+async def true_as_of(session: AsyncSession, row: AnyRow) -> datetime | None:
+    """The moment of which the members of a segment that lives are true; a list is true now."""
+    if row.filling is not None:
+        at: datetime | None = row.true_as_of
+        return at
+    late = await behind(session) if row.kind == "rule" else None
+    return clock.now() - timedelta(seconds=late or 0)
 
 
 async def behind(session: AsyncSession) -> float | None:
