@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from services.segment.actions import life
-from services.segment.routes.common import READ, WRITE, KeyPath
+from services.segment.routes.common import READ, WRITE, KeyPath, noted
 from services.segment.schemas.life import Dependencies, Diff, Graph, SnapshotInput, Version
 from services.segment.schemas.segments import SegmentOutput
 from shared.database import Session
@@ -43,12 +43,12 @@ async def diff(session: Session, key: KeyPath, before: Asked, after: Asked) -> D
 
 
 @router.post("/{key}/versions/{number}/rollback", dependencies=WRITE)
-async def roll_back(session: Session, key: KeyPath, number: Number) -> SegmentOutput:
+async def roll_back(session: Session, key: KeyPath, number: Number, response: Response) -> SegmentOutput:
     """Say again what an earlier version said: a new version with the old rule, filled like any other."""
-    return await life.roll_back(session, key, number)
+    return noted(response, "rollback", await life.roll_back(session, key, number))
 
 
 @router.post("/{key}/snapshot", status_code=201, dependencies=WRITE)
-async def snapshot(session: Session, key: KeyPath, body: SnapshotInput) -> SegmentOutput:
+async def snapshot(session: Session, key: KeyPath, body: SnapshotInput, response: Response) -> SegmentOutput:
     """Freeze the members in a static list of its own, as they are now or as told at an instant."""
-    return await life.snapshot(session, key, body)
+    return noted(response, "snapshot", await life.snapshot(session, key, body))

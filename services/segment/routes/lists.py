@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from services.segment.actions import knowing, lists
 from services.segment.routes.common import READ, WRITE, KeyPath, RefPath
 from services.segment.schemas.life import ListJob
+from shared import audit
 from shared.app import HouseDep
 from shared.database import Session
 
@@ -20,21 +21,26 @@ FILE = {"requestBody": {"required": True, "content": {"text/csv": {"schema": {"t
 
 
 @router.put("/{key}/members/{ref}", status_code=204, dependencies=WRITE)
-async def put_member(session: Session, house: HouseDep, key: KeyPath, ref: RefPath) -> None:
+async def put_member(session: Session, house: HouseDep, key: KeyPath, ref: RefPath, response: Response) -> None:
     """Put a viewer on a list. He has entered by `definition`: campaigns take it for no news of his."""
-    await lists.put(session, key, await knowing.resolve(house.bus, ref), on=True)
+    viewer = await knowing.resolve(house.bus, ref)
+    await lists.put(session, key, viewer, on=True)
+    audit.note(response, "segments.add", [f"segment:{key}", f"profile:{viewer}"])
 
 
 @router.delete("/{key}/members/{ref}", status_code=204, dependencies=WRITE)
-async def remove_member(session: Session, house: HouseDep, key: KeyPath, ref: RefPath) -> None:
+async def remove_member(session: Session, house: HouseDep, key: KeyPath, ref: RefPath, response: Response) -> None:
     """Take a viewer off a list."""
-    await lists.put(session, key, await knowing.resolve(house.bus, ref), on=False)
+    viewer = await knowing.resolve(house.bus, ref)
+    await lists.put(session, key, viewer, on=False)
+    audit.note(response, "segments.remove", [f"segment:{key}", f"profile:{viewer}"])
 
 
 @router.post("/{key}/uploads", status_code=202, dependencies=WRITE, openapi_extra=FILE)
 async def upload(
     session: Session,
     request: Request,
+    response: Response,
     key: KeyPath,
     column: Annotated[
         str | None, Query(max_length=100, description="Which column says who; the first if absent")
@@ -46,7 +52,9 @@ async def upload(
     The first line names the columns. The column's name is the namespace its ids are of: `user_id`, `anonymous_id`, any
     that profile knows, `profile_id`, or a contact (`email`, `phone`). The work goes on by itself, also after a restart.
     """
-    return await lists.upload(session, key, request.stream(), column, on=action == "add")
+    job = await lists.upload(session, key, request.stream(), column, on=action == "add")
+    audit.note(response, "segments.upload", [f"segment:{key}", f"job:{job.job_id}", action])
+    return job
 
 
 @router.get("/{key}/uploads/{job_id}", dependencies=READ)

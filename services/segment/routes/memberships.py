@@ -12,6 +12,7 @@ from services.segment.actions import knowing, memberships
 from services.segment.routes.common import READ, KeyPath, RefPath
 from services.segment.schemas.life import Explanation
 from services.segment.schemas.memberships import History, MemberOutput
+from shared import audit
 from shared.app import HouseDep
 from shared.database import Session
 from shared.pages import Page, PageDep
@@ -32,7 +33,9 @@ async def export_members(session: Session, key: KeyPath, as_of: AsOf = None) -> 
     """All members as CSV: one column, profile_id."""
     lines = await memberships.export(session, key, as_of)
     named = {"content-disposition": f'attachment; filename="{key}.csv"'}
-    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=named)
+    answer = StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=named)
+    audit.note(answer, "segments.export", [f"segment:{key}"])
+    return answer
 
 
 @router.get("/{key}/explain/{ref}", dependencies=READ)

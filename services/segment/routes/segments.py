@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from services.segment.actions import segments
-from services.segment.routes.common import READ, WRITE, KeyPath
+from services.segment.routes.common import READ, WRITE, KeyPath, noted
 from services.segment.schemas.segments import (
     SegmentChange,
     SegmentInput,
@@ -21,9 +21,9 @@ router = APIRouter(prefix="/v1/segments", tags=["segments"])
 
 
 @router.post("", status_code=201, dependencies=WRITE)
-async def create_segment(session: Session, body: SegmentInput) -> SegmentOutput:
+async def create_segment(session: Session, body: SegmentInput, response: Response) -> SegmentOutput:
     """Make a segment. It is filled in the background, and true for whoever acts meanwhile."""
-    return await segments.create(session, body)
+    return noted(response, "create", await segments.create(session, body))
 
 
 @router.get("", dependencies=READ)
@@ -43,21 +43,22 @@ async def get_segment(session: Session, key: KeyPath) -> SegmentOutput:
 
 
 @router.put("/{key}", dependencies=WRITE)
-async def put_segment(session: Session, key: KeyPath, body: SegmentWording) -> SegmentOutput:
+async def put_segment(session: Session, key: KeyPath, body: SegmentWording, response: Response) -> SegmentOutput:
     """Say a segment anew: name and rule."""
-    return await segments.change(session, key, SegmentChange(name=body.name, rule=body.rule))
+    wanted = SegmentChange(name=body.name, rule=body.rule)
+    return noted(response, "change", await segments.change(session, key, wanted))
 
 
 @router.patch("/{key}", dependencies=WRITE)
-async def change_segment(session: Session, key: KeyPath, body: SegmentChange) -> SegmentOutput:
+async def change_segment(session: Session, key: KeyPath, body: SegmentChange, response: Response) -> SegmentOutput:
     """Change the name or the rule of a segment."""
-    return await segments.change(session, key, body)
+    return noted(response, "change", await segments.change(session, key, body))
 
 
 @router.delete("/{key}", dependencies=WRITE)
-async def archive_segment(session: Session, key: KeyPath) -> SegmentOutput:
+async def archive_segment(session: Session, key: KeyPath, response: Response) -> SegmentOutput:
     """Archive a segment: nobody is in it any more, and its key stays taken.
 
     Refused (409, naming them) while other segments ask for it. Campaigns and creatives that use it are not looked for.
     """
-    return await segments.archive(session, key)
+    return noted(response, "archive", await segments.archive(session, key))
