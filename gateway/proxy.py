@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from shared.audit import HEADER as NOTE
 from shared.audit import REASON
 from shared.contracts import PATHS, SERVICES
 from shared.errors import NotFound, Problem
+from shared.leaving import CallerLeft, while_there
 
 if TYPE_CHECKING:
     from gateway.memory import Memory
@@ -32,8 +34,11 @@ router = APIRouter(route_class=EdgeRoute)
 
 BODY_BYTES = 10 * 1024 * 1024
 FILE_BYTES = 50 * 1024 * 1024
-FILES = ("/v1/imports",)
-"""Where bodies are files that people bring."""
+FILES = re.compile(r"/v1/imports|/v1/segments/[^/]+/uploads")
+"""Where bodies are files that people bring: events and profiles, the viewers of a list."""
+
+QUESTIONS = re.compile(r"/v1/(segments/preview(/[a-z]+)?|insights/[a-z]+(/viewers)?)")
+"""Paths that only ask, and take long: who goes away takes the question with him."""
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -133,11 +138,16 @@ async def _streamed(request: Request, address: str, signature: str, memory: Memo
     target = httpx.URL(address).copy_with(
         raw_path=request.scope["raw_path"] + (b"?" + query if (query := request.scope["query_string"]) else b"")
     )
-    call = memory.services.build_request(
-        request.method, target, headers=_onward(request, signature), content=body.chunks() if body.expected else None
-    )
+    asks = QUESTIONS.fullmatch(request.scope["path"]) is not None
+    content: AsyncIterator[bytes] | bytes | None = body.chunks() if body.expected else None
+    if asks and body.expected:
+        content = await body.whole()
+    call = memory.services.build_request(request.method, target, headers=_onward(request, signature), content=content)
+    sent = memory.services.send(call, stream=True)
     try:
-        answer = await memory.services.send(call, stream=True)
+        answer = await (while_there(request.receive, sent) if asks else sent)
+    except Problem:
+        raise
     except Exception as error:
         if body.problem is not None:
             raise body.problem from error
@@ -151,12 +161,19 @@ class _Body:
     def __init__(self, request: Request) -> None:
         self._request = request
         self.problem: Problem | None = None
-        self._most = FILE_BYTES if request.scope["path"] in FILES else BODY_BYTES
+        self._most = FILE_BYTES if FILES.fullmatch(request.scope["path"]) else BODY_BYTES
         headers = request.headers
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > self._most:
             raise TooLarge(f"a body may have {self._most} bytes")
         self.expected = (length.isdigit() and int(length) > 0) or "transfer-encoding" in headers
+
+    async def whole(self) -> bytes:
+        """All of it."""
+        try:
+            return b"".join([chunk async for chunk in self.chunks()])
+        except ClientDisconnect:
+            raise CallerLeft from None
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The chunks as they come. What ends them early is kept in `problem`: the client wraps what it is told."""

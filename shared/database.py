@@ -25,6 +25,8 @@ _UNSTORABLE = ("22000", "22003", "22021", "22P05")
 """SQLSTATEs of values no column can hold: refused by asyncpg itself, out of range, not in the encoding, NUL in JSON."""
 
 _SETTINGS = "marquee.settings"
+ENCLOSED = "marquee.enclosed"
+"""Marks the session of a transaction that is more than its action's."""
 
 log = telemetry.logger(__name__)
 
@@ -65,9 +67,10 @@ class Database:
         async with AsyncSession(self.engine, expire_on_commit=False) as session:
             effects = outbox.begin(session, self.name)
             session.info[_SETTINGS] = self.settings
-            async with session.begin():
-                yield session
-                await outbox.write(session)
+            yield session
+            await outbox.write(session)
+            # What raises before this is rolled back as the session closes.
+            await session.commit()
         if effects.written:
             self.wake()
         for callback in effects.after_commit:
@@ -91,6 +94,19 @@ def settings_of(session: AsyncSession) -> Settings:
     """The settings of the process whose transaction this is: an action derives its keys from them."""
     found: Settings = session.info[_SETTINGS]
     return found
+
+
+async def release(session: AsyncSession) -> None:
+    """Give the connection back to the pool, before waiting long for something that is not the database.
+
+    For actions that have only read so far: what they do next is a transaction of its own, with another snapshot. One
+    that an Idempotency-Key encloses stays, since the key is claimed in it.
+    """
+    if session.info.get(ENCLOSED):
+        return
+    if outbox.effects(session).told:
+        raise RuntimeError("facts were told: they must leave with what made them true")
+    await session.commit()
 
 
 def after_commit(session: AsyncSession, callback: Callable[[], object]) -> None:

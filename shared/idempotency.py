@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import clock
 from shared.caller import HEADER, read
+from shared.database import ENCLOSED
 from shared.errors import Invalid, Problem, respond
 from shared.tables import idempotency
 
@@ -68,6 +69,7 @@ class Idempotency:
                 if not await _claim(session, who.id, key, fingerprint):
                     return await _replay(session, who.id, key, fingerprint)
                 scope["marquee.session"] = session
+                session.info[ENCLOSED] = True
                 await self.app(scope, captured.receive, captured.send)
                 if captured.status >= 400:
                     raise _Undone

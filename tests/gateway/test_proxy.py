@@ -13,16 +13,17 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, text
 
 from shared.app import CallerDep, HouseDep, Service, Session, allow, create_app
 from shared.errors import Conflict
+from shared.leaving import Abandonable
 from shared.telemetry import trace
 from tests.gateway.conftest import Gateway, listening
 from tests.harness.bus import TestBus
 from tests.harness.databases import Databases
 from tests.harness.eventually import eventually
-from tests.harness.houses import settings_of
+from tests.harness.houses import admin_headers, settings_of
 
 Opening = Callable[..., contextlib.AbstractAsyncContextManager[Gateway]]
 
@@ -99,15 +100,33 @@ async def broken() -> Response:
     return StreamingResponse(parts(), headers={"Content-Length": "1000"})
 
 
+questions = APIRouter(prefix="/v1/segments/preview", route_class=Abandonable)
+
+
+@questions.post("", dependencies=[allow("profile:read")], include_in_schema=False)
+async def ponder(request: Request, session: Session, house: HouseDep) -> int:
+    """The size of the body; for as long as it takes when it is empty braces."""
+    story: list[str] = house.memory["story"]
+    body = await request.body()
+    if body == b"{}":
+        await session.execute(text("SELECT 1"))
+        story.append("begun")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            story.append("ended")
+    return len(body)
+
+
 @contextlib.asynccontextmanager
 async def memory(_: object) -> AsyncIterator[dict[str, Any]]:
-    yield {"count": 0, "seen": asyncio.Event()}
+    yield {"count": 0, "seen": asyncio.Event(), "story": []}
 
 
 @pytest.fixture
 async def service(databases: Databases, bus: TestBus) -> AsyncIterator[tuple[str, FastAPI]]:
     """A small service of the kernel that owns profile's paths."""
-    small = Service(name="profile", title="Small", tables=MetaData(), routes=(router, files), memory=memory)
+    small = Service(name="profile", title="Small", tables=MetaData(), routes=(router, files, questions), memory=memory)
     url = await databases.clone("profile")
     app = create_app(small, settings_of(small, database_url=url, bus=bus))
     async with listening(app) as address:
@@ -149,6 +168,30 @@ async def test_a_call_arrives_as_it_was_made_in_the_callers_name(gateway: Gatewa
     assert not {"authorization", "cookie", "x-hop"} & set(arrived["headers"])
     assert arrived["headers"]["x-marquee-caller"] != "me"
     assert len(told.headers.get_list("x-trace-id")) == 1
+
+
+async def test_who_goes_away_takes_his_question_with_him(open_gateway: Opening, service: tuple[str, FastAPI]) -> None:
+    address, app = service
+    house = app.state.house
+    story = house.memory["story"]
+    async with open_gateway(profile_url=address, segment_url=address) as gateway:
+        preview = "/v1/segments/preview"
+        assert (await gateway.admin.post(preview, content=b"x" * 70_000)).json() == 70_000
+        assert (await gateway.admin.post(preview, content=b"x" * (10 * 1024 * 1024 + 1))).status_code == 413
+        asking = asyncio.create_task(gateway.admin.post(preview, content=b"{}"))
+        await eventually(lambda: story == ["begun"])
+        asking.cancel()
+        await eventually(lambda: story == ["begun", "ended"])
+        await eventually(lambda: house.db.engine.pool.checkedout() == 0)
+        assert (await gateway.admin.post(preview, content=b"xy")).json() == 2
+
+
+async def test_a_question_with_a_key_goes_on_for_who_asks_again(service: tuple[str, FastAPI]) -> None:
+    address, app = service
+    headers = admin_headers(app.state.house.settings) | {"Idempotency-Key": "k"}
+    async with httpx.AsyncClient(base_url=address, headers=headers) as client:
+        for _ in range(2):
+            assert (await client.post("/v1/segments/preview", content=b"xyz")).json() == 3
 
 
 async def test_problems_of_the_service_are_passed_on(gateway: Gateway) -> None:
@@ -217,6 +260,14 @@ async def test_a_file_may_have_fifty(gateway: Gateway) -> None:
     answer = await gateway.admin.post("/v1/imports", content=chunks(50))
     assert (answer.status_code, answer.json()) == (200, 50 * 1024 * 1024)
     assert (await gateway.admin.post("/v1/imports", content=chunks(51))).status_code == 413
+
+
+async def test_a_list_of_viewers_is_a_file_too(gateway: Gateway) -> None:
+    path, body = "/v1/segments/invited/uploads", b"x" * (11 * 1024 * 1024)
+    # handed on, and the service is away
+    assert (await gateway.admin.post(path, content=body)).status_code == 503
+    assert (await gateway.admin.post(path, content=body * 5)).status_code == 413
+    assert (await gateway.admin.post("/v1/segments/invited", content=body)).status_code == 413
 
 
 async def test_an_answer_that_breaks_off_does_not_look_complete(gateway: Gateway) -> None:

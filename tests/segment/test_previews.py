@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from services.segment.app import SERVICE
 from services.segment.memory import Memory
 from shared import clock
 from tests.harness.eventually import eventually
-from tests.harness.houses import Running
+from tests.harness.houses import Opening, Running
 from tests.segment.words import event, profile
 
 LIKED = {"did": "Content Liked", "within": "3d"}
@@ -184,3 +187,37 @@ async def test_a_preview_that_takes_too_long_is_stopped(home: Running, monkeypat
     assert found["type"] == "/problems/warehouse-too-slow"
     assert isinstance(home.house.memory, Memory)
     assert home.house.memory.warehouse.pid is not None
+
+
+async def test_questions_that_take_long_hold_no_connection(
+    open_house: Callable[..., Opening], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight of them, and a pool of two connections: the live work and other calls go on."""
+    home = await open_house(SERVICE, pool_size=1)
+    warehouse = home.house.memory.warehouse
+    query, waiting, go = warehouse.query, 0, asyncio.Event()
+
+    async def slow(*args: Any, **options: Any) -> Any:
+        nonlocal waiting
+        waiting += 1
+        await go.wait()
+        return await query(*args, **options)
+
+    monkeypatch.setattr(warehouse, "query", slow)
+    chart = home.client.post("/v1/insights/trends", json={"event": "Content Liked"})
+    asked = [asyncio.create_task(chart)]
+    for number in range(1, 8):
+        asked.append(asyncio.create_task(ask(home, "", rule=LIKED)))
+        await eventually(lambda number=number: waiting == number + 1)
+    made = {"key": "likers", "name": "l", "rule": LIKED}
+    assert (await home.client.post("/v1/segments", json=made)).status_code == 201
+    await home.tell(event(1, "Content Liked", clock.now()))
+
+    async def entered() -> None:
+        assert (await home.client.get("/v1/segments/likers")).json()["size"] == 1
+
+    await eventually(entered)
+    go.set()
+    trend, *previews = await asyncio.gather(*asked)
+    assert trend.status_code == 200, trend.text
+    assert [one["count"] for one in previews] == [0] * 7, "as of the moment they were asked"

@@ -1,8 +1,8 @@
 """Fills: every viewer is judged by a new rule, piece by piece, while the live work goes on.
 
 A small audience is judged as the live work judges. A large one is asked of the warehouse, some ten thousand viewers by
-one statement, before anybody is locked, and the segment neither: whoever saves it meanwhile does not wait, and the answer
-is dropped. Of whom something was written since, or told, the live work's judgement counts.
+one statement, before anybody is locked, and the segment neither: whoever saves it meanwhile does not wait, and what was
+asked is dropped. Of whom something was written since, or told, the live work's judgement counts.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Piece:
 
 
 _PIECES: WeakKeyDictionary[Any, dict[int, Piece | None]] = WeakKeyDictionary()
-"""The present piece of each fill, by segment; None where the warehouse could not answer. Asked again after a restart."""
+"""The present piece of each fill, by segment; None where the warehouse could not answer."""
 
 
 async def step(session: AsyncSession, job: JobRow) -> Progress:

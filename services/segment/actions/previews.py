@@ -40,6 +40,7 @@ from services.segment.schemas.rule import InSegment, leaves, parse, plain
 from services.segment.store import crowds as crowd_store
 from services.segment.store import definitions, log, previews
 from shared import clock
+from shared.database import release
 from shared.errors import Invalid
 
 SECONDS = 30.0
@@ -182,6 +183,7 @@ async def _tried(session: AsyncSession, asked: PreviewInput) -> Tried:
 
 async def _table(session: AsyncSession, tried: Tried, sql: str, params: Mapping[str, Any] | None = None) -> pa.Table:
     warehouse = memory.of(session).warehouse
+    await release(session)
     return await warehouse.query(sql, params, inputs=tried.who.inputs, seconds=SECONDS)
 
 

@@ -24,9 +24,10 @@ from services.segment.schemas.insights.trends import TrendInput, TrendOutput, Tr
 from services.segment.schemas.segments import SegmentOutput
 from shared.caller import allow
 from shared.database import Session
+from shared.leaving import Abandonable
 from shared.pages import PageDep
 
-router = APIRouter(prefix="/v1/insights", tags=["insights"])
+router = APIRouter(prefix="/v1/insights", tags=["insights"], route_class=Abandonable)
 
 READ = [allow("segment:read")]
 WRITE = [allow("segment:write")]

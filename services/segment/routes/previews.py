@@ -19,8 +19,9 @@ from services.segment.schemas.previews import (
     SplitOutput,
 )
 from shared.database import Session
+from shared.leaving import Abandonable
 
-router = APIRouter(prefix="/v1/segments/preview", tags=["segments"], dependencies=READ)
+router = APIRouter(prefix="/v1/segments/preview", tags=["segments"], dependencies=READ, route_class=Abandonable)
 
 
 @router.post("")

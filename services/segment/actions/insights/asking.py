@@ -22,6 +22,7 @@ from services.segment.schemas.segments import SegmentInput, SegmentOutput
 from services.segment.store import lists as list_store
 from services.segment.store.insights.draft import Asking, Statement
 from shared import clock, jobs, pages
+from shared.database import release
 from shared.errors import Conflict, Invalid
 from shared.pages import PageAsked
 
@@ -92,6 +93,7 @@ def spans(asked: Asked, start: datetime, end: datetime, unit: Unit, *, most: int
 async def ask(session: AsyncSession, statement: Statement) -> list[dict[str, Any]]:
     """The rows that the warehouse answers. Raises what it raises."""
     warehouse = memory.of(session).warehouse
+    await release(session)
     table = await warehouse.query(statement.sql, statement.params, inputs=statement.inputs)
     found: list[dict[str, Any]] = table.to_pylist()
     return found
