@@ -48,7 +48,8 @@ SEALED = "enc:"
 class EventRecorded(Fact, frozen=True, kw_only=True):
     """An event of a resolved viewer. `origin` is the identity it came with and never changes; `profile_id` may.
 
-    `history` marks an event older than 24 hours on arrival: it counts by its own time and triggers nothing.
+    `history` marks an event older than 24 hours on arrival: it counts by its own time and triggers nothing. `bot` marks
+    one of a program and says how that is known, `agent` or `pace`: it is on the timeline and counts nowhere.
     """
 
     kind: ClassVar[str] = "events.recorded.v1"
@@ -63,3 +64,4 @@ class EventRecorded(Fact, frozen=True, kw_only=True):
     received_at: datetime
     history: bool = False
     properties: dict[str, Any] = msgspec.field(default_factory=dict)
+    bot: str | msgspec.UnsetType = msgspec.UNSET

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from msgspec import structs
 from sqlalchemy import text
 
 from shared.contracts import SEALED, Cause, MessageFailed, MessagePlanned, MessageSent
@@ -55,7 +56,8 @@ async def test_leaving_and_events_trigger_too(campaign: Campaign, mail: MailServ
     running = await campaign()
     await start(running, "bye", {"segment_left": "likers"}, subject="Bye from {{ segment.key }}")
     await start(running, "liked", {"event": "Content Liked"}, subject="You liked {{ event.properties.title }}")
-    await running.tell(entered(1, left=(17,)), event(3, title="Up"), event(4, "e2", history=True))
+    a_program = structs.replace(event(5, "e3"), bot="pace")
+    await running.tell(entered(1, left=(17,)), event(3, title="Up"), event(4, "e2", history=True), a_program)
     [bye] = await eventually(lambda: ended(running, 1, "bye"))
     [liked] = await eventually(lambda: ended(running, 1, "liked"))
     assert (bye["profile_id"], liked["profile_id"], liked["occasion"]) == (17, 3, "event:e1")

@@ -11,16 +11,17 @@ from typing import Any
 import httpx
 import pandas as pd
 import pytest
+from msgspec import UNSET
 from sqlalchemy import text
 
 from deploy.tools import kuairand
-from services.profile.actions import aggregates
+from services.profile.actions import aggregates, snapshots
 from services.profile.actions.events import absorb
 from services.profile.app import SERVICE
 from services.profile.rules import interests
 from services.profile.tables import items
-from shared import clock
-from shared.contracts import EventReceived, ItemUpdated
+from shared import clock, outbox
+from shared.contracts import EventReceived, EventRecorded, ItemUpdated
 from tests.harness.houses import Opening, Running
 from tests.profile.samples import NOON, call
 from tests.tools import platform
@@ -269,3 +270,26 @@ def test_a_wrong_time_zone_is_refused_at_the_start(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("MARQUEE_INTEREST_HALF_LIFE_DAYS", "7")
     assert aggregates.terms() == ("Asia/Tokyo", 7 * 86_400)
     aggregates.terms.cache_clear()
+
+
+async def test_what_programs_do_in_his_name_is_told_as_such_and_counted_nowhere(running: Running) -> None:
+    agent = {"userAgent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"}
+    came = {"campaign": {"source": "spring", "medium": "mail", "name": "s"}}
+    liked = {"content_id": "v1", "tags": ["anime"]}
+    async with running.db.transaction() as session:
+        calls = [
+            call(user_id="u1", properties=liked, context=agent | came),
+            call(user_id="u1", properties={"tags": ["music"]}),
+            call(user_id="u1", event="Order Completed", properties={"revenue": 5}, context=agent),
+        ]
+        await absorb(session, calls)
+        told = [fact for fact, _ in outbox.effects(session).told if isinstance(fact, EventRecorded)]
+    assert [one.bot for one in told] == ["agent", UNSET, "agent"]
+    async with running.db.transaction() as session:
+        again, _ = await snapshots.recorded(session, None, 10)
+    assert sorted(again, key=lambda one: one.event_id) == sorted(told, key=lambda one: one.event_id)
+    found = await portrait(running, "user_id:u1")
+    assert (found["interactions"], found["bots"], found["spending"]) == ({"Content Liked": 1}, 2, [])
+    assert [one["tag"] for one in found["interests"]] == ["music"]
+    assert found["first_touch"] is found["last_touch"] is None
+    assert sum(map(sum, found["habits"]["hours"])) == 1

@@ -148,6 +148,7 @@ async def test_the_timeline_pages_the_newest_first_with_ties(running: Running) -
         "source": "web",
         "properties": {},
         "context": {},
+        "bot": None,
     }
 
 
@@ -167,6 +168,21 @@ async def test_the_timeline_is_filtered(running: Running) -> None:
     assert await ids(after="2026-05-04T12:00:02Z", before="2026-05-04T12:00:04Z") == ["t3", "t2"]
     assert await ids(after="2026-05-04T20:00:04+08:00") == ["t5", "t4"]
     assert await ids(event="nothing") == []
+    crawler = {"userAgent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"}
+    await take(
+        running,
+        call("identify", user_id="u1", message_id="i", after=10, traits={"a": 1}),
+        call(user_id="u1", message_id="app", source="app", after=11, context={"bot": "agent"}),
+        call(user_id="u1", message_id="bot", event="Video Watched", after=12, context=crawler),
+    )
+    assert await ids(event=["Liked", "Content Liked"], after="2026-05-04T12:00:03Z") == ["app", "t4"]
+    assert await ids(source="app") == ["app"]
+    assert await ids(type="identify") == ["i"]
+    assert await ids(bot="true") == ["bot"]
+    assert await ids(event="Video Watched", bot="false") == ["t5", "t3", "t1"]
+    (shown,) = (await get(running, "/v1/profiles/1/events", source="app"))["items"]
+    assert (shown["bot"], shown["context"]) == (None, {}), "who is a program is not for clients to say"
+    await get(running, "/v1/profiles/1/events", type="click", status=422)
     problem = await get(running, "/v1/profiles/1/events", after="yesterday", status=422)
     assert problem["errors"][0]["field"] == "after"
     await get(running, "/v1/profiles/1/events", cursor="e30", status=422)

@@ -51,6 +51,7 @@ async def test_what_is_liked_comes_first_within_a_second_or_so(
         did("Content Opened", content_id="v1"),
         did("Live Room Entered", content_id="l1", time=NOON - timedelta(days=7)),
         did("Content Shared", content_id="unknown"),
+        *(did("Content Liked", content_id="quiet", bot="pace") for _ in range(9)),
     )
 
     async def is_(expected: list[str], **asked: Any) -> None:

@@ -6,6 +6,8 @@ import itertools
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec import UNSET, UnsetType
+
 from shared import roaring
 from shared.contracts import CreativeShown, EventRecorded, IdentityLinked, SegmentChanged, partition_of
 from shared.contracts.segments import Cause
@@ -14,8 +16,15 @@ NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 _ids = itertools.count(1)
 
 
-def did(event: str, *, profile_id: int = 1, time: datetime = NOON, **properties: Any) -> EventRecorded:
-    """A viewer did something."""
+def did(
+    event: str,
+    *,
+    profile_id: int = 1,
+    time: datetime = NOON,
+    bot: str | UnsetType = UNSET,
+    **properties: Any,
+) -> EventRecorded:
+    """A viewer did something, or a program in his name."""
     return EventRecorded(
         event_id=f"e{next(_ids)}",
         origin=f"user_id:u{profile_id}",
@@ -24,6 +33,7 @@ def did(event: str, *, profile_id: int = 1, time: datetime = NOON, **properties:
         time=time,
         received_at=time,
         properties=properties,
+        bot=bot,
     )
 
 

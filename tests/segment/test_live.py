@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 from sqlalchemy import func, select, text
 
 from services.segment.actions import filling, live, timed
@@ -104,6 +105,7 @@ async def test_an_event_makes_a_viewer_enter_and_the_fact_says_so(home: Running)
         event(1, "Content Liked", now, category="anime"),
         event(2, "Content Liked", now, category="sport"),
         event(3, "Content Shown", now, category="anime"),
+        structs.replace(event(4, "Content Liked", now, category="anime"), bot="agent"),
     )
     await eventually(lambda: _is(moves(home, "likers"), [("rule", "in", 1)]))
     assert await members(home, "likers") == {1: "rule"}

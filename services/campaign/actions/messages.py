@@ -59,7 +59,8 @@ async def on_segment(session: AsyncSession, facts: list[SegmentChanged]) -> None
 
 
 async def on_event(session: AsyncSession, facts: list[EventRecorded]) -> None:
-    """Plan for who did something. History triggers nothing."""
+    """Plan for who did something. History triggers nothing, and what a program did counts for nobody."""
+    facts = [fact for fact in facts if not fact.bot]
     by_name: dict[str, list[EventRecorded]] = {}
     for fact in facts:
         if not fact.history:

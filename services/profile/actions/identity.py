@@ -34,7 +34,7 @@ from shared.database import after_commit
 from shared.errors import Conflict, Invalid, NotFound
 
 MOST = 1000
-"""Links and moves shown of one viewer."""
+"""Links and moves shown of one viewer, the last ones."""
 
 
 class NotItsOrigin(Invalid):
@@ -61,9 +61,10 @@ async def explain(session: AsyncSession, ref: str) -> IdentityOutput:
     """Ids, links with their causes, refused links with reasons, merges and splits. Raises UnknownProfile."""
     profile_id = await profiles.found(session, ref)
     held = (await identities.of(session, [profile_id]))[profile_id]
-    said = [_link(row) for row in await link_store.of(session, [one.origin for one in held], limit=MOST)]
+    links_ = await link_store.of(session, [one.origin for one in held], limit=MOST + 1)
+    said = [_link(row) for row in links_[-MOST:]]
     formerly = await store.parts(session, profile_id)
-    history = await store.of(session, [profile_id, *formerly], limit=MOST)
+    history = await store.of(session, [profile_id, *formerly], limit=MOST + 1)
     return IdentityOutput(
         profile_id=profile_id,
         ids=[
@@ -79,12 +80,13 @@ async def explain(session: AsyncSession, ref: str) -> IdentityOutput:
         ],
         links=[one for one in said if one.state == "active"],
         refused=[one for one in said if one.state != "active"],
-        history=[_move(row) for row in history],
+        history=[_move(row) for row in history[-MOST:]],
         formerly=formerly,
     )
 
 
 async def split(session: AsyncSession, ref: str, wanted: SplitInput, *, by: str, dry_run: bool) -> MoveResult:
+        more=len(links_) > MOST or len(history) > MOST,
     """Give ids back: to the profile they came from, else to a new one. A veto stays between the two sides.
 
     Raises UnknownProfile, NotItsOrigin, NothingLeft.

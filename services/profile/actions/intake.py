@@ -24,9 +24,6 @@ VIOLATIONS = Counter("marquee_event_violations", "Events that were kept although
 STRIPPED = Counter("marquee_stripped_events", "Events of which unknown properties were removed")
 BOTS = Counter("marquee_bot_events", "Recorded events of programs", ["by"])
 
-BOT = "bot"
-"""In an event's context: how we know that it was a program, `agent` or `pace`."""
-
 CALL = "call"
 """What a sealed refused event is called inside its seal."""
 
@@ -138,18 +135,23 @@ def _judged(session: AsyncSession, batch: list[Call]) -> list[Call]:
     paces = plans.paces(session)
     seen = [(call.claim.origin, call.time) for call in batch if call.event is not None]
     hasty = paces.hasty(seen)
-    marked = {"agent": 0, "pace": 0}
+    marked = {bots.AGENT: 0, bots.PACE: 0}
     for n, call in enumerate(batch):
-        agent = call.item.context.get("userAgent")
+        context = call.item.context
+        agent = context.get("userAgent")
         if isinstance(agent, str) and bots.is_listed(agent):
-            by = "agent"
+            by = bots.AGENT
         elif hasty and (call.claim.origin, bots.minute(call.time)) in hasty:
-            by = "pace"
+            by = bots.PACE
+        elif bots.MARK in context:
+            # The mark is ours: what a client calls so is left out.
+            said = {name: value for name, value in context.items() if name != bots.MARK}
+            batch[n] = call._replace(item=msgspec.structs.replace(call.item, context=said))
+            continue
         else:
             continue
         marked[by] += 1
-        context = {**call.item.context, BOT: by}
-        batch[n] = call._replace(item=msgspec.structs.replace(call.item, context=context))
+        batch[n] = call._replace(item=msgspec.structs.replace(call.item, context={**context, bots.MARK: by}))
 
     def note() -> None:
         paces.note(seen)

@@ -42,4 +42,5 @@ async def portrait(session: AsyncSession, ref: str, *, unmasked: bool) -> Portra
         interactions=dict(sorted(whole.events.items(), key=lambda one: (-one[1], one[0]))),
         spending=portraits.spending(whole.spent),
         sources=portraits.shares(whole.sources),
+        bots=whole.bots,
     )

@@ -10,14 +10,14 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.actions import keys, links, registry
-from services.profile.rules import consents, contacts, namespaces
+from services.profile.rules import bots, consents, contacts, namespaces
 from services.profile.rules import events as event_rules
 from services.profile.rules import identities as rules
 from services.profile.rules import traits as trait_rules
 from services.profile.rules.namespaces import Blind
 from services.profile.rules.sources import Registry
 from services.profile.schemas.portraits import Portrait
-from services.profile.schemas.profiles import Identity, Profile, TimelineEvent
+from services.profile.schemas.profiles import Identity, Profile, TimelineAsked, TimelineEvent
 from services.profile.store import events, identities, merges
 from services.profile.store.identities import Held
 from shared import clock, pages
@@ -74,22 +74,17 @@ async def timeline(
     ref: str,
     asked: PageAsked,
     *,
-    event: str | None,
-    after: datetime | None,
-    before: datetime | None,
     unmasked: bool,
 ) -> Page[TimelineEvent]:
-    """What a viewer did at `after` ≤ time < `before`, the newest first. Raises UnknownProfile."""
+    """What a viewer did, the newest first. Raises UnknownProfile."""
     profile_id = await found(session, ref)
     place = _place(asked)
     rows = await events.timeline(
         session,
         profile_id,
         limit=asked.limit + 1,
-        event=event,
-        after=_utc(after, "after"),
-        before=_utc(before, "before"),
         cursor=(place.time, place.id) if place else None,
+    wanted: TimelineAsked,
     )
     shown = rows[: asked.limit]
     opening = await keys.opener(session, {row.origin for row in shown})
@@ -102,6 +97,7 @@ async def timeline(
         items=[
             TimelineEvent(
                 event_id=row.message_id,
+        wanted._replace(after=_utc(wanted.after, "after"), before=_utc(wanted.before, "before")),
                 type=row.type,
                 event=row.event,
                 time=row.time,
@@ -128,6 +124,7 @@ def _place(asked: PageAsked) -> Earlier | None:
         return msgspec.convert(asked.after, Earlier)
     except msgspec.ValidationError as error:
         raise Invalid("the cursor is not one of ours: begin again without it", field="cursor") from error
+                bot=bots.mark(row.context),
 
 
 def _utc(time: datetime | None, field: str) -> datetime | None:

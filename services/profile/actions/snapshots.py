@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.actions import telling
-from services.profile.rules import contacts, namespaces
+from services.profile.rules import bots, contacts, namespaces
 from services.profile.rules import identities as identity_rules
 from services.profile.rules.events import is_history
 from services.profile.store import events, identities
@@ -68,4 +68,5 @@ def _recorded(row: Any) -> EventRecorded:
         received_at=row.received_at,
         history=is_history(row.time, row.received_at),
         properties=contacts.scrubbed(row.properties),
+        bot=bots.mark(row.context) or msgspec.UNSET,
     )

@@ -5,18 +5,22 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, StringConstraints
 
 from services.profile.actions import profiles
-from services.profile.schemas.profiles import Profile, TimelineEvent
+from services.profile.schemas.profiles import Profile, TimelineAsked, TimelineEvent
 from shared import audit
 from shared.caller import Caller, CallerDep, allow
+from shared.contracts.events import Call
 from shared.database import Session
 from shared.pages import Page, PageDep
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 
 NO_NUL = "^[^\x00]*$"
+
+Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
+NONE: list[str] = []
 
 Ref = Annotated[str, Path(description="A profile id, or namespace:value like user_id:u1 or anonymous_id:a1")]
 
@@ -34,14 +38,16 @@ async def timeline(
     asked: PageDep,
     caller: CallerDep,
     response: Response,
-    event: Annotated[str | None, Query(description="Only events of this name", pattern=NO_NUL)] = None,
+    event: Annotated[list[Text], Query(description="Only events of these names; repeat it for several")] = NONE,
+    type: Annotated[list[Call], Query(description="Only calls of these types")] = NONE,
+    source: Annotated[list[Text], Query(description="Only what came with these write keys (their ids)")] = NONE,
+    bot: Annotated[bool | None, Query(description="Only of programs, or only of people")] = None,
     after: Annotated[AwareDatetime | None, Query(description="At this time or later")] = None,
     before: Annotated[AwareDatetime | None, Query(description="Before this time")] = None,
 ) -> Page[TimelineEvent]:
     """What a viewer did, the newest first."""
-    page = await profiles.timeline(
-        session, ref, asked, event=event, after=after, before=before, unmasked=unmasked(caller)
-    )
+    wanted = TimelineAsked(event, type, source, bot, after, before)
+    page = await profiles.timeline(session, ref, asked, wanted, unmasked=unmasked(caller))
     if unmasked(caller) and profiles.discloses(page.items):
         audit.note(response, "contacts.read", [f"profile:{await profiles.found(session, ref)}"])
     return page

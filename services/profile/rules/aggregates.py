@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from services.profile.rules import habits, interests
+from services.profile.rules import bots, habits, interests
 from services.profile.rules.interests import Thing
 
 OTHERS = "*"
@@ -71,6 +71,8 @@ class Month(msgspec.Struct, array_like=True):
     interests: dict[str, int] = msgspec.field(default_factory=dict)
     rest: int = 0
     """Interests in tags that are not kept."""
+    bots: int = 0
+    """Events of programs, which nothing else here counts."""
 
 
 _decoder = msgspec.msgpack.Decoder(Month)
@@ -130,7 +132,10 @@ class Happened(NamedTuple):
 
 
 def add(month: Month, number: int, it: Happened, terms: Terms) -> None:
-    """Count an event of this month."""
+    """Count an event of this month. One of a program says nothing about what the viewer does and likes."""
+    if bots.mark(it.context) is not None:
+        month.bots += 1
+        return
     moment = it.time.timestamp()
     second = math.floor(moment)
     start, end = bounds(number)
@@ -239,6 +244,16 @@ class Whole(msgspec.Struct):
     spent: dict[str, Spent]
     interests: dict[str, float]
     rest: float
+    bots: int = 0
+
+
+def sources(parts: Iterable[Month]) -> dict[str, int]:
+    """Events by the write key they came with."""
+    found: dict[str, int] = {}
+    for part in parts:
+        for name, count in part.sources.items():
+            found[name] = found.get(name, 0) + count
+    return found
 
 
 def whole(parts: Iterable[tuple[int, Month]], now: datetime, half_life: float) -> Whole:
@@ -272,4 +287,5 @@ def whole(parts: Iterable[tuple[int, Month]], now: datetime, half_life: float) -
         for tag, amount in part.interests.items():
             found.interests[tag] = found.interests.get(tag, 0.0) + amount * factor
         found.rest += part.rest * factor
+        found.bots += part.bots
     return found

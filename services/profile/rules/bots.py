@@ -7,12 +7,18 @@ servers and apps send events with, in the name of viewers.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 import crawleruseragents
 import jsonschema_rs
+
+MARK = "bot"
+"""In an event's context: how we know that it was a program."""
+
+AGENT, PACE = "agent", "pace"
 
 LIBRARY = "http-library"
 
@@ -42,6 +48,12 @@ _LISTED = jsonschema_rs.Draft202012Validator(
 def is_listed(agent: str) -> bool:
     """Whether this user agent says that it is a crawler, a monitor, a scanner or a driven browser."""
     return _LISTED.is_valid(agent)
+
+
+def mark(context: Mapping[str, Any]) -> str | None:
+    """How we know that an event with this context was a program's, `agent` or `pace`; None where it was not."""
+    found = context.get(MARK)
+    return found if found in (AGENT, PACE) else None
 
 
 class Paces:

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from services.profile.rules import consents, contacts, namespaces
+from msgspec import UNSET
+
+from services.profile.rules import bots, consents, contacts, namespaces
 from services.profile.rules.identities import ANONYMOUS, USER, Claim, origin
 from services.profile.rules.namespaces import Blind, Blocked
 from services.profile.rules.operations import Operation
@@ -128,4 +130,5 @@ def recorded(call: Call, event: str, profile_id: int, *, late: datetime | None =
         received_at=received_at,
         history=is_history(call.time, late or received_at),
         properties=contacts.scrubbed(call.properties),
+        bot=bots.mark(call.item.context) or UNSET,
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
+from services.profile.rules import bots
 from services.profile.rules import events as event_rules
 from services.profile.rules.events import Call
 from shared.contracts import EventReceived
@@ -118,11 +119,11 @@ def count(
         mine = numbers[(item.received_at.date(), item.source, kind(item))]
         mine[2] += 1
         mine[3] += event_rules.is_history(call.time, item.received_at)
-        mine[4] += "bot" in item.context
-        expected = EXPECTED.get(call.event or "")
-        if expected is not None:
-            mine[5] += len(expected)
-            for name, types in expected.items():
+        mine[4] += bots.MARK in item.context
+        its = types.get(call.event or "")
+        if its is not None and its.expected:
+            mine[5] += len(its.expected)
+            for name, right in its.expected.items():
                 value = call.properties.get(name)
                 if value is not None and value != "":
                     mine[6] += 1

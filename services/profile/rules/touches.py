@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+from services.profile.rules import bots
 from services.profile.rules.events import Call
 
 TEXT = 200
@@ -56,12 +57,14 @@ _SHARED = ("share_from", "sharer_id")
 
 
 def touch(call: Call) -> Touch | None:
-    """The touch that a call carries; None for nearly all of them.
+    """The touch that a call carries; None for nearly all of them, and for programs, which nobody invited.
 
     `context.campaign` (Segment's) goes before the query of `context.page.url` or `properties.url`; share parameters
     may also stand in the properties of a link that was opened.
     """
     context, properties = call.item.context, call.properties
+    if bots.mark(context) is not None:
+        return None
     campaign, page = context.get("campaign"), context.get("page")
     url = page.get("url") if isinstance(page, dict) else None
     if url is None:

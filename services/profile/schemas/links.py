@@ -75,6 +75,7 @@ class IdentityOutput(Output):
     refused: list[LinkOutput] = Field(description="Links that were refused or vetoed, the oldest first")
     history: list[MoveOutput] = Field(description="Merges and splits of this viewer, in order")
     formerly: list[int] = Field(description="Profile ids that became part of this one and still lead here")
+    more: bool = Field(description="There are older links or merges: of each the last thousand are shown")
 
 
 class SplitInput(Input):

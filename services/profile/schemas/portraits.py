@@ -92,5 +92,6 @@ class Portrait(Output):
     habits: Habits
     tags: list[HeldTag] = Field(description="On trial or in use, by key; once per identity they were given to")
     interactions: dict[str, int] = Field(description="Events by name, most frequent first")
+    bots: int = Field(description="Events of programs in his name, which nothing here counts")
     spending: list[Spending]
     sources: list[Share] = Field(description="Write keys his events came with")

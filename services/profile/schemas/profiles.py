@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
@@ -35,6 +36,17 @@ class Profile(Output):
     events: int
 
 
+class TimelineAsked(NamedTuple):
+    """Calls of any of these names, types and sources, of programs or of people, at `after` ≤ time < `before`."""
+
+    events: Collection[str] = ()
+    types: Collection[str] = ()
+    sources: Collection[str] = ()
+    bot: bool | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+
+
 class TimelineEvent(Output):
     """One tracking call of a viewer; `event` is absent for identify, group and alias."""
 
@@ -48,3 +60,4 @@ class TimelineEvent(Output):
     source: str
     properties: dict[str, Any]
     context: dict[str, Any]
+    bot: str | None = Field(description="It was a program: by its `agent`, or by its `pace`. It counts nowhere")

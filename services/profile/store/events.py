@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, Row, Text, bindparam, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.profile.rules.bots import MARK
+from services.profile.schemas.profiles import TimelineAsked
 from services.profile.tables import events
 from shared.tables import TIME
 
@@ -174,21 +176,23 @@ def _within(its: Month) -> list[ColumnElement[bool]]:
 async def timeline(
     session: AsyncSession,
     profile_id: int,
+    asked: TimelineAsked,
     *,
     limit: int,
-    event: str | None = None,
-    after: datetime | None = None,
-    before: datetime | None = None,
     cursor: tuple[datetime, int] | None = None,
 ) -> Sequence[Row[Any]]:
-    """Calls of a profile with `after` ≤ time < `before`, the newest first; `cursor` is the last one already seen."""
+    """Calls of a profile, the newest first; `cursor` is the last one already seen."""
     statement = select(events).where(events.c.profile_id == profile_id)
-    if event is not None:
-        statement = statement.where(events.c.event == event)
-    if after is not None:
-        statement = statement.where(events.c.time >= after)
-    if before is not None:
-        statement = statement.where(events.c.time < before)
+    among = ((events.c.event, asked.events), (events.c.type, asked.types), (events.c.source, asked.sources))
+    for column, wanted in among:
+        if wanted:
+            statement = statement.where(column == func.any(bindparam(None, sorted(wanted), type_=ARRAY(Text))))
+    if asked.bot is not None:
+        statement = statement.where(events.c.context.has_key(MARK) == asked.bot)
+    if asked.after is not None:
+        statement = statement.where(events.c.time >= asked.after)
+    if asked.before is not None:
+        statement = statement.where(events.c.time < asked.before)
     if cursor is not None:
         # The plain bound on time is what lets Postgres leave out the months after it.
         statement = statement.where(events.c.time <= cursor[0], tuple_(events.c.time, events.c.id) < tuple_(*cursor))

@@ -111,10 +111,10 @@ async def write(session: AsyncSession, lines: Sequence[Line]) -> None:
 
 
 async def of(session: AsyncSession, origins: Iterable[str], *, limit: int) -> Sequence[Found]:
-    """Links of these origins, the oldest first."""
+    """The last links of these origins, the oldest of them first."""
     wanted = set(origins)
     query = select(links).where(or_(links.c.one == _any(wanted, Text), links.c.other == _any(wanted, Text)))
-    return (await session.execute(query.order_by(links.c.at, links.c.id).limit(limit))).all()
+    return (await session.execute(query.order_by(links.c.at.desc(), links.c.id.desc()).limit(limit))).all()[::-1]
 
 
 async def forbid(session: AsyncSession, move: int, went: Iterable[str], stayed: Iterable[str]) -> None:

@@ -179,10 +179,10 @@ async def parts(session: AsyncSession, profile_id: int) -> list[int]:
 
 
 async def of(session: AsyncSession, profile_ids: Iterable[int], *, limit: int) -> Sequence[Found]:
-    """Merges and splits of these profiles, in order."""
+    """The last merges and splits of these profiles, in order."""
     wanted = set(profile_ids)
     either = or_(moves.c.from_id == _any(wanted, BigInteger), moves.c.into_id == _any(wanted, BigInteger))
-    return (await session.execute(select(moves).where(either).order_by(moves.c.move).limit(limit))).all()
+    return (await session.execute(select(moves).where(either).order_by(moves.c.move.desc()).limit(limit))).all()[::-1]
 
 
 async def lock_origins(session: AsyncSession, profile_ids: Iterable[int]) -> list[str]:

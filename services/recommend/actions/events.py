@@ -12,7 +12,8 @@ from shared.database import after_commit
 
 
 async def absorb(session: AsyncSession, events: Sequence[EventRecorded]) -> None:
-    """Add a batch of events to the sums of their days."""
+    """Add a batch of events to the sums of their days; what programs do makes nothing popular."""
+    events = [event for event in events if not event.bot]
     sums = rules.popularity.sums(events)
     if sums:
         await store.popularity.add(session, sums)

@@ -19,7 +19,11 @@ from shared.reader import catching_up
 
 
 async def absorb_events(session: AsyncSession, items: list[EventRecorded]) -> None:
-    """Keep events of viewers, and judge whom they touch. An event that is here already changes nothing."""
+    """Keep events of viewers, and judge whom they touch. An event that is here already changes nothing.
+
+    Those of programs are not kept: no rule, insight or file asks what a crawler did in somebody's name.
+    """
+    items = [item for item in items if not item.bot]
     ids = sorted({item.profile_id for item in items})
     catching = catching_up(session)
     await members.lock(session, ids)
