@@ -12,12 +12,15 @@ from prometheus_client import Counter
 
 from gateway import actions, operators, proxy
 from gateway.documents import Documents
+from gateway.edge import turned
 from gateway.edge.intake import Intake
+from gateway.edge.turned import TurnedAway
 from gateway.keyring import Keyring
 from gateway.limits import Buckets
 from gateway.rules import links
 from gateway.rules.trim import Position
 from shared import telemetry
+from shared.contracts import subject
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
@@ -55,12 +58,26 @@ class Memory:
         self.urls = settings.urls()
         self.documents = Documents(self.services, self.urls)
         self.intake = Intake(self._publish, lambda: house.bus.connected, house.name)
+        self.turned = TurnedAway()
+        self._telling: tuple[str, str, bytes] | None = None
         self.purged: dict[tuple[str, str, int], int] = {}
         self._reports: dict[tuple[str, str], Report] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def _publish(self, subject: str, payload: bytes, message_id: str) -> None:
         await self.bus.publish("INTAKE", subject, payload, message_id=message_id)
+
+    async def tell_turned_away(self) -> None:
+        """Tell profile what was turned away since it was told last; what was not acknowledged goes again, and once."""
+        if self._telling is None:
+            facts = self.turned.take()
+            if not facts:
+                return
+            message = turned.message(facts, self.house.name)
+            self._telling = message.id, subject(message.kind, "INTAKE", message.part), msgspec.json.encode(message)
+        message_id, its_subject, payload = self._telling
+        await self._publish(its_subject, payload, message_id)
+        self._telling = None
 
     async def refresh_keys(self) -> None:
         """Read all keys anew."""

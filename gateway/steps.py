@@ -40,6 +40,13 @@ async def note_used(house: House) -> bool:
     return False
 
 
+async def tell_turned_away(house: House) -> bool:
+    """Tell profile of the calls that were refused."""
+    memory: Memory = house.memory
+    await memory.tell_turned_away()
+    return False
+
+
 async def trim(house: House) -> bool:
     """Purge what all expected readers have committed, and say how full the streams are."""
     memory: Memory = house.memory
@@ -75,6 +82,7 @@ async def sweep_sessions(house: House) -> bool:
 STEPS = (
     Step("keys", refresh_keys, pause=3.0),
     Step("keys used", note_used, pause=15.0),
+    Step("turned away", tell_turned_away, pause=5.0),
     Step("trim", trim, pause=5.0),
     Step("sessions", sweep_sessions, pause=3600.0),
 )

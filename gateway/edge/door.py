@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -98,6 +98,11 @@ class Visit:
         """Count further events of this call: they pass, and the next call waits for them."""
         if more > 0 and self.key is not None:
             self.memory.buckets.charge(self.key.id, more, rate=self.key.rate)
+
+    def turned_away(self, turned: Iterable[rules.Turned]) -> None:
+        """Count what is not taken in. Without a known key nothing is: anybody could fill the lists."""
+        if self.key is not None:
+            self.memory.turned.note(self.key.id, turned, self.now)
 
     async def body(self, limit: int) -> bytes:
         """The body; after it the key is known."""

@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.edge import door
-from gateway.edge.door import BY_WRITE_KEY, EdgeRoute, Visit
+from gateway.edge.door import BY_WRITE_KEY, EdgeRoute, TooFast, Visit
 from gateway.rules import events as rules
+from gateway.rules.events import Refused
 from shared.contracts.events import Call
 
 router = APIRouter(route_class=EdgeRoute, tags=["events"])
@@ -25,9 +26,14 @@ async def batch(request: Request) -> Response:
 
 
 async def _batch(visit: Visit) -> Response:
-    body = await visit.body(rules.BATCH_BYTES)
-    reading = rules.many(body, visit.arrival())
+    body = await _body_of(visit, rules.BATCH_BYTES)
+    try:
+        reading = rules.many(body, visit.arrival())
+    except Refused as reason:
+        visit.turned_away([rules.away(None, None, reason)])
+        raise
     visit.charge(len(reading.accepted) + len(reading.refused) - 1)
+    visit.turned_away(reading.turned)
     if not reading.accepted:
         told = {"code": "all_refused", "message": reading.refused[0]["reason"], "refused": reading.refused}
         return door.answer(told, 400)
@@ -37,10 +43,27 @@ async def _batch(visit: Visit) -> Response:
     return Response(_DONE, media_type="application/json")
 
 
+async def _body_of(visit: Visit, limit: int) -> bytes:
+    """The body; one that cannot be read is counted, where its key is known from the header."""
+    try:
+        return await visit.body(limit)
+    except TooFast:
+        raise
+    except Refused as reason:
+        if visit.key is not None and reason.status != 403:
+            visit.turned_away([rules.away(None, None, reason)])
+        raise
+
+
 def _one(call: Call) -> Callable[[Request], Coroutine[Any, Any, Response]]:
     async def act(visit: Visit) -> Response:
-        body = await visit.body(rules.EVENT_BYTES)
-        await visit.memory.intake.take([rules.one(body, call, visit.arrival())])
+        body = await _body_of(visit, rules.EVENT_BYTES)
+        try:
+            event = rules.one(body, call, visit.arrival())
+        except Refused as reason:
+            visit.turned_away([rules.turned(body, call, reason)])
+            raise
+        await visit.memory.intake.take([event])
         return Response(_DONE, media_type="application/json")
 
     async def endpoint(request: Request) -> Response:

@@ -66,11 +66,16 @@ async def _take(visit: Visit, form: dict[str, str]) -> list[dict[str, Any]]:
         known = True
     if not said:
         raise Refused(400, "missing_data", "data or data_list is required", field="data")
-    raws = rules.records(_unpacked(said))
+    try:
+        raws = rules.records(_unpacked(said))
+    except Refused as reason:
+        visit.turned_away([event_rules.away(None, None, reason)])
+        raise
     if not known:
         visit.authenticate_by(rules.token(raws[0]))
     reading = rules.many(raws, visit.arrival())
     visit.charge(len(raws) - 1)
+    visit.turned_away(reading.turned)
     if reading.accepted:
         await visit.memory.intake.take(reading.accepted)
     elif "data" in form:

@@ -7,7 +7,7 @@ import re
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar, get_args
+from typing import Any, NamedTuple, TypeVar, get_args
 
 import msgspec
 
@@ -29,6 +29,9 @@ TRAITS = 300
 TEXT = 512
 """Longest id, event name or messageId, in characters."""
 
+NAME = 100
+"""Characters of a name by which refusals are counted."""
+
 OLDEST = datetime(2005, 1, 1, tzinfo=UTC)
 """Nothing happened on the platform before this: such a time is a mistake, seconds for milliseconds above all."""
 
@@ -39,6 +42,7 @@ SKEW = timedelta(seconds=60)
 """A clock that differs by less is right: the difference is the way here, and a resend keeps its time."""
 
 _EMAIL = re.compile(r"[^@\s<>()\[\],;:\"\\]{1,64}@[^@\s<>()\[\],;:\"\\]{1,253}")
+_INSIDE = re.compile(r"[.\[]")
 _PHONE = re.compile(r"\+[0-9][0-9 ().\-]{4,22}[0-9]")
 
 Shape = TypeVar("Shape")
@@ -94,6 +98,8 @@ class Keyed(msgspec.Struct, rename="camel", kw_only=True):
 
 class _Named(msgspec.Struct, rename="camel"):
     message_id: Any = None
+    type: Any = None
+    event: Any = None
 
 
 @dataclass(frozen=True)
@@ -116,12 +122,27 @@ class Accepted:
     item: bytes
 
 
+UNREAD = "(unread)"
+"""Instead of the event's name, of what is no call."""
+
+
+class Turned(NamedTuple):
+    """A call that is not taken in, as it is counted: without anything of its content but names and its id."""
+
+    event: str
+    code: str
+    field: str
+    reason: str
+    message_id: str | None
+
+
 @dataclass(frozen=True)
 class Reading:
-    """A batch after judgement: what is kept, in order, and what is refused and why."""
+    """A batch after judgement: what is kept, in order, what is refused and why, and how that is counted."""
 
     accepted: list[Accepted]
     refused: list[dict[str, Any]]
+    turned: list[Turned]
 
 
 _encode = msgspec.json.Encoder().encode
@@ -176,18 +197,49 @@ def many(body: bytes, arrival: Arrival) -> Reading:
     if not batch.batch and not broken:
         raise Refused(400, "empty_batch", "batch has no events", field="batch")
     sent_at = _time(batch.sent_at, "sentAt")
-    accepted: list[Accepted] = []
-    refused: list[dict[str, Any]] = []
+    found = Reading([], [], [])
     for index, raw in enumerate(batch.batch):
         try:
             if index in broken:
                 raise broken[index]
-            accepted.append(_event(bytes(raw), None, arrival, sent_at=sent_at, shared=batch.context))
+            found.accepted.append(_event(bytes(raw), None, arrival, sent_at=sent_at, shared=batch.context))
         except Refused as reason:
-            refused.append(
-                {"index": index, "message_id": _message_id(raw), "field": reason.field, "reason": reason.message}
+            away = turned(raw, None, reason)
+            found.turned.append(away)
+            found.refused.append(
+                {
+                    "index": index,
+                    "message_id": away.message_id,
+                    "field": reason.field,
+                    "code": reason.code,
+                    "reason": reason.message,
+                }
             )
-    return Reading(accepted, refused)
+    return found
+
+
+def turned(raw: bytes | msgspec.Raw, call: Call | None, reason: Refused) -> Turned:
+    """How a call that is refused for this reason is counted; `call` is what it is, where the path says so."""
+    try:
+        named = _named.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        named = _Named()
+    kind = call or named.type
+    name = named.event if kind == "track" else f"({kind})" if kind in CALLS else UNREAD
+    return away(name, named.message_id, reason)
+
+
+def away(event: Any, message_id: Any, reason: Refused) -> Turned:
+    """How what names its event so is counted; of a field that is deep inside the first two names."""
+    its_name = event[:NAME] if isinstance(event, str) and event.strip() else UNREAD
+    field = ".".join(_INSIDE.split(reason.field or "")[:2])[:NAME]
+    return Turned(
+        its_name.replace("\0", ""),
+        reason.code,
+        field.replace("\0", ""),
+        reason.message.replace("\0", ""),
+        message_id[:NAME].replace("\0", "") if isinstance(message_id, str) else None,
+    )
 
 
 def _event(
@@ -425,11 +477,3 @@ def _strict(value: Any) -> bytes:
         raise Refused(400, "invalid_text", "text has half of a surrogate pair") from error
     except ValueError as error:
         raise Refused(400, "invalid_number", "NaN and infinity are not JSON") from error
-
-
-def _message_id(raw: msgspec.Raw) -> str | None:
-    try:
-        named = _named.decode(raw).message_id
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    return named[:TEXT] if isinstance(named, str) else None

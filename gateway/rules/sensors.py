@@ -152,15 +152,25 @@ def token(raw: bytes) -> str | None:
 
 def many(raws: Iterable[bytes], arrival: Arrival) -> Reading:
     """The calls of these records, each record judged alone and taken whole or not at all."""
-    accepted: list[Accepted] = []
-    refused: list[dict[str, Any]] = []
+    found = Reading([], [], [])
     seen: Counter[str] = Counter()
     for index, raw in enumerate(raws):
         try:
-            accepted += _calls(raw, arrival, seen)
+            found.accepted.extend(_calls(raw, arrival, seen))
         except Refused as reason:
-            refused.append({"index": index, "field": reason.field, "reason": reason.message})
-    return Reading(accepted, refused)
+            found.turned.append(_turned(raw, reason))
+            found.refused.append({"index": index, "field": reason.field, "code": reason.code, "reason": reason.message})
+    return found
+
+
+def _turned(raw: bytes, reason: Refused) -> events.Turned:
+    """How a refused record is counted: by its event, else by its type."""
+    try:
+        record = _any.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        record = None
+    kind, name = (record.get("type"), record.get("event")) if isinstance(record, dict) else (None, None)
+    return events.away(name or (f"({kind})" if isinstance(kind, str) and kind else None), None, reason)
 
 
 def _calls(raw: bytes, arrival: Arrival, seen: Counter[str]) -> list[Accepted]:

@@ -12,6 +12,7 @@ from services.profile.actions import (
     profiles,
     retentions,
     snapshots,
+    turned,
 )
 from shared.answers import Answers
 from shared.catchup import Offers
@@ -20,6 +21,7 @@ from shared.contracts import (
     ContactsAsked,
     EventReceived,
     EventRecorded,
+    EventsRejected,
     IdentityLinked,
     ItemUpdated,
     ProfileUpdated,
@@ -27,11 +29,13 @@ from shared.contracts import (
     RetentionDefined,
     SegmentChanged,
     SegmentDefined,
+    UsesAsked,
 )
 from shared.reader import On
 
 LISTENERS = (
     On(EventReceived, events.absorb),
+    On(EventsRejected, turned.hear),
     On(ItemUpdated, aggregates.hear, catch_up=True, optional=True),
     On(SegmentDefined, following.hear, catch_up=True, optional=True),
     On(SegmentChanged, following.follow, catch_up=True, optional=True, forget=following.begin_again),
@@ -41,6 +45,7 @@ ANSWERS = (
     Answers(ContactsAsked, contacts.contacts),
     Answers(ConsentSaid, consents.said),
     Answers(ResolveAsked, profiles.resolve),
+    Answers(UsesAsked, following.uses),
     *erasures.KEEPS.answers(),
 )
 

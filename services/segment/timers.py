@@ -10,7 +10,7 @@ TIMERS = (
     Every(1, timed.transitions, name="transitions", again=True),
     Every(30, timed.tidy, name="tidy tallies"),
     Every(3600, lists.forget, name="forget uploads"),
-    Every(5, retention.expire, name="retention"),
+    Every(5, retention.expire, name="retention", again=True),
     Every(3600, warehouse.tidy, name="tidy graves"),
 )
 JOBS = (

@@ -25,7 +25,7 @@ from shared.contracts.asks import (
     SnapshotPage,
 )
 from shared.contracts.campaigns import MessageClicked, MessageFailed, MessageOpened, MessagePlanned, MessageSent
-from shared.contracts.events import SEALED, EventReceived, EventRecorded
+from shared.contracts.events import SEALED, EventReceived, EventRecorded, EventsRejected
 from shared.contracts.names import EVENTS, PATHS, READERS, ROLES, SERVICES
 from shared.contracts.privacy import (
     ErasureAnswered,
@@ -57,6 +57,7 @@ from shared.contracts.wire import MESSAGE_BYTES, PARTITIONS, Fact, Message, Ques
 FACTS: tuple[type[Fact], ...] = (
     EventReceived,
     EventRecorded,
+    EventsRejected,
     ProfileUpdated,
     IdentityLinked,
     ProfileMerged,
@@ -126,6 +127,7 @@ __all__ = [
     "EventRecorded",
     "Fact",
     "FollowAnswered",
+    "EventsRejected",
     "FollowAsked",
     "IdentityLinked",
     "ItemUpdated",

@@ -41,6 +41,27 @@ class EventReceived(Fact, frozen=True, kw_only=True):
     operations: dict[str, Operation] | msgspec.UnsetType = msgspec.UNSET
 
 
+class EventsRejected(Fact, frozen=True, kw_only=True):
+    """Calls of one write key that the gateway did not take in, since it told of them last: what, why, how many.
+
+    `event` is the name, the call in parentheses, `(unread)` for what is no call, or `*` for all that are too many to be
+    told apart; `field` is the part of the call that is to blame. `message_id` is that of the last one.
+    """
+
+    kind: ClassVar[str] = "events.rejected.v1"
+    owner: ClassVar[str] = "gateway"
+    stream: ClassVar[str] = "INTAKE"
+
+    source: str
+    event: str
+    code: str
+    field: str
+    number: int
+    reason: str
+    last_at: datetime
+    message_id: str | None = None
+
+
 SEALED = "enc:"
 """What begins a sealed text in the properties of an event: `enc:text:…`. Nobody but profile can open it."""
 

@@ -59,7 +59,8 @@ class Gateway:
 
     async def received(self) -> list[EventReceived]:
         """Every event in INTAKE, in stream order."""
-        return [event for message in await self.bus.messages("INTAKE") for event in _events.decode(message.items)]
+        messages = [one for one in await self.bus.messages("INTAKE") if one.kind == EventReceived.kind]
+        return [event for message in messages for event in _events.decode(message.items)]
 
 
 def basic(key: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import json
 import signal
@@ -17,10 +18,11 @@ import rudderstack.analytics.client as rudder
 import segment.analytics.client as segment
 from starlette.types import Message
 
-from gateway.edge import bodies
+from gateway.edge import bodies, turned
 from gateway.edge.intake import Intake, NotTaken
-from gateway.rules.events import Accepted, Refused
-from shared.contracts import PARTITIONS, partition
+from gateway.edge.turned import TurnedAway
+from gateway.rules.events import Accepted, Refused, Turned
+from shared.contracts import MESSAGE_BYTES, PARTITIONS, EventsRejected, partition
 from tests.gateway.conftest import WRITE_KEY, Gateway, basic
 from tests.harness.eventually import eventually
 
@@ -59,7 +61,15 @@ async def test_a_batch_keeps_the_good_and_lists_the_bad(gateway: Gateway, path: 
     assert answer.status_code == 200
     assert answer.json() == {
         "success": True,
-        "refused": [{"index": 1, "message_id": "m1", "field": "userId", "reason": "userId or anonymousId is required"}],
+        "refused": [
+            {
+                "index": 1,
+                "message_id": "m1",
+                "field": "userId",
+                "code": "missing_id",
+                "reason": "userId or anonymousId is required",
+            }
+        ],
     }
     assert [event.message_id for event in await gateway.received()] == ["m0"]
 
@@ -370,3 +380,38 @@ async def test_a_publish_that_is_cut_off_is_no_acknowledgement() -> None:
             task.cancel()
     with pytest.raises(NotTaken):
         await taking
+
+
+async def test_what_is_refused_is_counted_and_told(gateway: Gateway) -> None:
+    """By write key, event and reason: SDKs read no reasons. A stranger's calls are not counted."""
+    bad = {"type": "track", "event": "Content Liked", "messageId": "m9"}
+    await gateway.front.post("/v1/batch", json={"batch": [{**TRACK, "type": "track"}, bad, bad]})
+    await gateway.front.post("/v1/identify", json={"userId": "u1", "timestamp": "1999-01-01", "messageId": "m7"})
+    await gateway.front.post("/v1/track", content=b"{")
+    record = base64.b64encode(json.dumps({"type": "track", "event": "Played", "distinct_id": ""}).encode())
+    await gateway.front.post("/sa", content=b"data_list=" + base64.b64encode(b"[" + base64.b64decode(record) + b"]"))
+    await gateway.stranger.post("/v1/track", json={})
+    await gateway.memory.tell_turned_away()
+    await gateway.memory.tell_turned_away()
+    messages = [one for one in await gateway.bus.messages("INTAKE") if one.kind == EventsRejected.kind]
+    assert len(messages) == 1
+    told = msgspec.json.decode(messages[0].items, type=list[EventsRejected])
+    assert [(one.source, one.event, one.code, one.field, one.number, one.message_id) for one in told] == [
+        ("testwritekey", "Content Liked", "missing_id", "userId", 2, "m9"),
+        ("testwritekey", "(identify)", "time_too_old", "timestamp", 1, "m7"),
+        ("testwritekey", "(unread)", "invalid_json", "", 1, None),
+        ("testwritekey", "Played", "missing_id", "distinct_id", 1, None),
+    ]
+
+
+def test_whoever_invents_names_fills_no_memory() -> None:
+    away = TurnedAway()
+    at = datetime.now(UTC)
+    for number in range(3 * turned.MOST):
+        away.note("k", [Turned(f"e{number}" * 20, "missing_id", "userId", "x" * 900, "m" * 100)], at)
+    told = away.take()
+    assert len(told) == turned.MOST + 1
+    assert sum(one.number for one in told) == 3 * turned.MOST
+    assert told[-1].event == turned.OTHERS
+    assert len(msgspec.json.encode(turned.message(told, "gateway"))) < MESSAGE_BYTES
+    assert away.take() == []

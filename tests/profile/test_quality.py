@@ -9,15 +9,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
-from services.profile.actions import quality, search
+from services.profile.actions import quality, refused, search, turned
 from services.profile.actions.events import absorb
 from services.profile.app import SERVICE
+from services.profile.rules import events as event_rules
 from services.profile.rules import quality as rules
 from services.profile.rules.quality import Count
+from services.profile.store import quality as store
 from services.profile.tables import quality_counts, quality_notes
 from shared import clock
-from shared.contracts import EventReceived
+from shared.contracts import EventReceived, EventsRejected
 from tests.harness.houses import Opening, Running
 from tests.profile.samples import NOON, call
 
@@ -84,6 +87,101 @@ async def test_what_the_tracking_plan_refuses_is_no_resend(running: Running) -> 
     one = (await measured(running))["events"][0]
     assert (one["received"], one["refused"], one["recorded"], one["duplicates"]) == (2, 1, 1, 0)
     assert one["shares"]["accepted"] == 0.5
+
+
+async def test_what_the_gateway_turned_away_is_listed_with_reasons_and_counts_as_refused(running: Running) -> None:
+    away = EventsRejected(
+        source="web",
+        event="Content Liked",
+        code="missing_id",
+        field="userId",
+        number=3,
+        reason="userId is required",
+        last_at=NOON,
+        message_id="m1",
+    )
+    later = structs.replace(away, number=1, last_at=NOON + timedelta(days=1), message_id="m2", reason="still")
+    other = structs.replace(away, event="(identify)", code="invalid_time", field="timestamp", number=2)
+    async with running.db.transaction() as session:
+        await turned.hear(session, [away, other, later])
+        await turned.hear(session, [other])
+    await take(running, call(user_id="u1", properties=GOOD))
+    listed = (await running.client.get("/v1/refused-events/turned-away", headers=running.headers("viewer"))).json()
+    assert [(one["event"], one["code"], one["field"], one["number"]) for one in listed] == [
+        ("(identify)", "invalid_time", "timestamp", 4),
+        ("Content Liked", "missing_id", "userId", 4),
+    ]
+    assert (listed[1]["message_id"], listed[1]["reason"], listed[1]["since"]) == ("m2", "still", "2026-05-04")
+    one = (await running.client.get("/v1/refused-events/turned-away", params={"event": "(identify)"})).json()
+    assert one == listed[:1]
+    by = {one["event"]: one for one in (await measured(running, NOON + timedelta(days=1)))["events"]}
+    assert (by["Content Liked"]["received"], by["Content Liked"]["refused"]) == (5, 4)
+    assert by["Content Liked"]["shares"]["accepted"] == 0.2
+    assert by["Content Liked"]["duplicates"] == 0
+    with clock.at(NOON + timedelta(days=30)):
+        async with running.db.transaction() as session:
+            await refused.forget(session)
+    assert (await running.client.get("/v1/refused-events/turned-away")).json() == []
+
+
+async def test_a_day_of_invented_names_is_bounded(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turned, "MOST", 2)
+    monkeypatch.setattr(store, "NAMES", 3)
+    for batch in ("ab", "cd", "ef"):
+        facts = [
+            EventsRejected(source="web", event=one, code="c", field="f", number=1, reason="r", last_at=NOON)
+            for one in batch
+        ]
+        async with running.db.transaction() as session:
+            await turned.hear(session, facts)
+            await quality.fold(session)
+    listed = (await running.client.get("/v1/refused-events/turned-away")).json()
+    assert [(one["event"], one["field"], one["number"]) for one in listed] == [
+        ("*", "", 4),
+        ("a", "f", 1),
+        ("b", "f", 1),
+    ]
+    await take(running, *(call(user_id="u1", event=f"e{n}") for n in range(6)), call(user_id="u1", event="a"))
+    found = {one["event"]: one["received"] for one in (await measured(running))["events"]}
+    assert found == {"a": 2, "b": 1, "*": 10}
+
+
+async def test_the_plan_says_what_an_event_should_have(running: Running) -> None:
+    schema = {
+        "required": ["level", "room"],
+        "properties": {
+            "level": {"type": "integer"},
+            "room": {"type": ["string", "integer"]},
+            "note": {"type": "string"},
+        },
+    }
+    answer = await running.client.put("/v1/event-types/Level Reached", json={"schema": schema})
+    assert answer.is_success, answer.text
+    given = [{"level": 3, "room": 7}, {"level": "3", "room": "a"}, {"room": True, "note": "x"}]
+    await take(running, *(call(user_id="u1", event="Level Reached", properties=one) for one in given))
+    (one,) = (await measured(running))["events"]
+    assert one["shares"]["completeness"] == round(5 / 6, 4)
+    assert one["shares"]["validity"] == 0.6
+
+
+async def test_a_source_that_falls_silent_is_missed(running: Running) -> None:
+    await take(running, *(call(user_id="u1", source="gone", properties=GOOD) for _ in range(rules.ENOUGH)))
+    later = NOON + timedelta(days=20)
+    await take(running, call(user_id="u1", source="web", properties=GOOD, time=later))
+    found = await measured(running, later + timedelta(minutes=1))
+    assert [(one["source"], one["event"], one["score"]) for one in found["events"]] == [
+        ("gone", "(all)", 0.0),
+        ("web", "Content Liked", 100.0),
+    ]
+    assert [(one["source"], one["share"]) for one in found["worst"]] == [("gone", "freshness")]
+    assert (await measured(running, NOON + timedelta(days=200)))["events"] == [], "who left long ago is not missed"
+
+
+async def test_what_erased_viewers_send_is_no_resend(running: Running) -> None:
+    items = [call(user_id="u1", properties=GOOD), call(user_id="u2", properties=GOOD)]
+    calls = [event_rules.read(item) for item in items]
+    assert quality.admitted(items, calls, calls) is items
+    assert quality.admitted(items, calls, calls[1:]) == items[1:]
 
 
 async def test_the_worst_are_named_with_the_reason(running: Running) -> None:

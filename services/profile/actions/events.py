@@ -34,7 +34,8 @@ async def absorb(session: AsyncSession, items: list[EventReceived], *, late: dat
     """
     blind = await links.blinder(session)
     blocked = await plan.blocked(session)
-    read = await erasures.admit(session, _once(event_rules.read(item, blind, blocked) for item in items))
+    once = _once(event_rules.read(item, blind, blocked) for item in items)
+    read = await erasures.admit(session, once)
     batch = await intake.admit(session, read)
     refused = quality.missing(read, batch)
     months = await events.open_months(session, {events.month(call.time) for call in batch})
@@ -54,7 +55,7 @@ async def absorb(session: AsyncSession, items: list[EventReceived], *, late: dat
         await _update(session, fresh, settled.untold)
         for stage in STAGES if fresh else ():
             await stage(session, fresh)
-        await quality.note(session, items, refused, [call for call, _ in fresh])
+        await quality.note(session, quality.admitted(items, once, read), refused, [call for call, _ in fresh])
     for call, owner in fresh:
         if call.event is not None:
             tell(session, event_rules.recorded(call, call.event, owner, late=late))

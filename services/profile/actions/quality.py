@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.profile.actions import plan
 from services.profile.rules import quality as rules
 from services.profile.rules.events import Call
 from services.profile.rules.quality import Count
@@ -21,10 +22,23 @@ from shared.pages import Page, PageAsked
 VIEWERS = "(viewers)"
 SHOWN = 500
 WORST = 10
+ALL = "(all)"
+"""Instead of the event, of a source that is silent."""
+SILENT = 100
+LISTENED = timedelta(days=90)
+"""A source that has said nothing for so long was taken away, and is no longer missed."""
 DAYS = 7
 """Days a snapshot looks back."""
 
 COUNTS_KEPT, SNAPSHOTS_KEPT = timedelta(days=400), timedelta(days=90)
+
+
+def admitted(items: Sequence[EventReceived], before: Sequence[Call], after: Sequence[Call]) -> Sequence[EventReceived]:
+    """What came, without the calls of those who were erased: dropping them is no fault of the data."""
+    if len(before) == len(after):
+        return items
+    dropped = {call.message_id for call in missing(before, after)}
+    return [item for item in items if item.message_id not in dropped]
 
 
 def missing(before: Sequence[Call], after: Sequence[Call]) -> list[Call]:
@@ -39,12 +53,29 @@ async def note(
     session: AsyncSession, received: Sequence[EventReceived], refused: Sequence[Call], recorded: Iterable[Call]
 ) -> None:
     """Count a batch: what came, what was refused, what was new; the rest had come before."""
-    counted = rules.count(received, refused, recorded)
+    counted = rules.count(received, refused, recorded, (await plan.current(session)).types)
     await store.note(
         session,
         [
             {"day": day, "source": source, "event": event, **count._asdict(), "last": last}
             for (day, source, event), (count, last) in counted.items()
+        ],
+    )
+
+
+async def note_turned_away(session: AsyncSession, kinds: Iterable[Mapping[str, Any]]) -> None:
+    """Count what the gateway did not take in, as what came and was refused: day, source, event, number, last_at."""
+    await store.note(
+        session,
+        [
+            {
+                "day": one["day"],
+                "source": one["source"],
+                "event": one["event"],
+                **Count(received=one["number"], refused=one["number"])._asdict(),
+                "last": one["last_at"],
+            }
+            for one in kinds
         ],
     )
 
@@ -58,7 +89,11 @@ async def shown(session: AsyncSession, days: int) -> Quality:
     """How good the data of these last days is, with what costs most."""
     now = clock.now()
     rows = await store.since(session, (now - timedelta(days=days - 1)).date())
-    measured = sorted((_measured(row, now) for row in rows), key=lambda one: (one.score, -one.received))
+    measured = [_measured(row, now) for row in rows]
+    speaking = {row.source for row in rows}
+    for row in await store.last_heard(session, (now - LISTENED).date(), among=speaking, limit=SILENT):
+        measured.append(_silent(row))
+    measured.sort(key=lambda one: (one.score, -one.received))
     shares = _together(rows, now)
     viewers = await store.history(session, source="", event=VIEWERS, before=None, limit=1)
     return Quality(
@@ -102,11 +137,18 @@ def _measured(row: Any, now: datetime) -> Measured:
     )
 
 
+def _silent(row: Any) -> Measured:
+    """A source of which nothing came within the days asked for."""
+    shares = {"freshness": 0.0}
+    nothing = dict.fromkeys(("received", "refused", "recorded", "duplicates", "late", "bots"), 0)
+    return Measured(source=row.source, event=ALL, score=rules.score(shares), shares=shares, last=row.last, **nothing)
+
+
 def _worst(measured: Sequence[Measured]) -> list[Offender]:
     found = []
     for one in measured:
         weakest = rules.weakest(one.shares)
-        if one.received >= rules.ENOUGH and weakest is not None:
+        if (one.received >= rules.ENOUGH or not one.received) and weakest is not None:
             share, value = weakest
             found.append(
                 Offender(

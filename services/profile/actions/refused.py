@@ -16,6 +16,7 @@ from services.profile.rules import events as event_rules
 from services.profile.rules.event_types import Violation
 from services.profile.schemas.collection import RefusedEvent, Replay, ReplayBegun
 from services.profile.store import refused as store
+from services.profile.store import turned
 from services.profile.store.refused import Filter
 from shared import clock, jobs, pages
 from shared.contracts import EventReceived
@@ -105,8 +106,10 @@ REPLAY = Job("refused.replay", step)
 
 
 async def forget(session: AsyncSession) -> None:
-    """Drop what was refused more than seven days ago."""
-    await store.forget(session, clock.now() - KEPT)
+    """Drop what was refused, or turned away, more than seven days ago."""
+    before = clock.now() - KEPT
+    await store.forget(session, before)
+    await turned.forget(session, before.date())
 
 
 async def _opened(session: AsyncSession, rows: Sequence[Row[Any]]) -> dict[int, EventReceived]:

@@ -21,7 +21,7 @@ LONGEST = 512
 """Characters of a name, as at the gateway."""
 
 AT_ONCE = 5000
-"""Events that go in one turn."""
+"""Calls that go in one turn; the next begins at once while there are so many."""
 
 
 class UnknownRetention(NotFound):
@@ -57,16 +57,17 @@ async def snapshot(session: AsyncSession, after: str | None, limit: int) -> tupl
     return facts, rows[-1].event if len(rows) == limit else None
 
 
-async def expire(session: AsyncSession) -> int:
-    """Delete events whose time is over, those of the oldest months first, `AT_ONCE` at most; how many went.
+async def expire(session: AsyncSession) -> bool:
+    """Delete calls whose time is over, those of the oldest months first, `AT_ONCE` at most; whether there may be more.
 
     Sums, counts, traits and first and last touch stay: they are totals and not events, and nothing is subtracted. Calls
-    that are no events (identify, group, alias) have no type and stay. An event sent again after it went counts again.
+    that are no events (identify, group, alias) go with all that has no line of its own. One sent again after it went
+    counts again.
     """
     now = clock.now()
     ends = {row.event: now - timedelta(days=row.days) for row in await store.every(session)}
     if not ends:
-        return 0
+        return False
     rest = ends.pop(REST, None)
     latest = max([*ends.values(), *([] if rest is None else [rest])])
     gone = 0
@@ -74,4 +75,4 @@ async def expire(session: AsyncSession) -> int:
         if gone >= AT_ONCE or not events.begins_before(its, latest):
             break
         gone += await events.expire(session, its, ends, rest, limit=AT_ONCE - gone)
-    return gone
+    return gone >= AT_ONCE

@@ -231,14 +231,16 @@ async def _changed(session: AsyncSession, row: Any, profile_ids: Iterable[int]) 
         await tell_again(session, profile_ids)
 
 
-async def expire(session: AsyncSession) -> None:
-    """Take away what has ended, and tell it at once."""
+async def expire(session: AsyncSession) -> bool:
+    """Take away what has ended, and tell it at once; whether there may be more."""
     now = clock.now()
-    origins = sorted(set(await store.expiring(session, now, CHUNK)))
+    ending = await store.expiring(session, now, CHUNK)
+    origins = sorted(set(ending))
     if not origins:
-        return
+        return False
     # Profiles first, then what they have: as everyone else who gives or takes tags.
     found = await store.profiles_of(session, origins)
     await identities.lock_profiles(session, found)
     await store.expire(session, origins, now)
     await tell_again(session, found)
+    return len(ending) == CHUNK

@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 
-from services.profile.actions import refused
+from services.profile.actions import refused, turned
 from services.profile.routes.profiles import unmasked
-from services.profile.schemas.collection import RefusedEvent, Replay, ReplayBegun
+from services.profile.schemas.collection import RefusedEvent, Replay, ReplayBegun, TurnedAway
 from shared import audit
 from shared.app import allow
 from shared.caller import CallerDep
@@ -42,6 +42,19 @@ async def page(
     )
     audit.note(response, "contacts.read", refused.exposed(found.items) if readable else ())
     return found
+
+
+@router.get("/turned-away", dependencies=[allow("profile:read")])
+async def turned_away(
+    session: Session,
+    event: Annotated[str | None, Query(description="Only of this event", pattern=NO_NUL)] = None,
+    source: Annotated[str | None, Query(description="Only of this write key (its id)", pattern=NO_NUL)] = None,
+) -> list[TurnedAway]:
+    """Calls that the gateway did not take in within seven days, counted by reason, the most frequent first.
+
+    SDKs do not read the reasons in the answer, so here is where they are seen; some ten seconds behind.
+    """
+    return await turned.shown(session, event=event, source=source)
 
 
 @router.post("/replay", status_code=202, dependencies=[allow("profile:write")])

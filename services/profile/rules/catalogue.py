@@ -234,3 +234,28 @@ KNOWN: dict[str, Known] = {
         *(_type(name, about, properties) for name, about, properties in _PIECES),
     )
 }
+
+_CONTENT = ("content_id", "category", "tags", "creator_id")
+
+RECOMMENDED: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        (
+            "Content Shown",
+            "Content Opened",
+            "Content Liked",
+            "Content Unliked",
+            "Content Saved",
+            "Content Commented",
+            "Content Shared",
+            "Content Disliked",
+        ),
+        _CONTENT,
+    ),
+    "Video Watched": (*_CONTENT, "watch_seconds", "duration_seconds", "completion"),
+    "Danmaku Sent": ("content_id", "position_seconds"),
+    **dict.fromkeys(("Creator Followed", "Creator Unfollowed", "Creator Viewed"), ("creator_id",)),
+    "Search Performed": ("query",),
+    "Order Completed": ("revenue", "currency", "products"),
+    "Order Refunded": ("revenue", "currency"),
+}
+"""Properties that interests, portraits and rankings live on. Nothing is refused without them; the quality says so."""

@@ -10,7 +10,7 @@ import jsonschema_rs
 import msgspec
 
 from services.profile.rules import contacts
-from services.profile.rules.catalogue import KNOWN, Schema
+from services.profile.rules.catalogue import KNOWN, RECOMMENDED, Schema
 
 Mode = Literal["observe", "refuse", "strip"]
 """observe: kept, and the violation counted; refuse: to the refused events; strip: unknown properties are removed."""
@@ -84,6 +84,8 @@ class Compiled(NamedTuple):
     schema: Schema
     valid: Callable[[Any], bool]
     validator: Any
+    expected: Mapping[str, frozenset[type]]
+    """Properties by which completeness is judged, with the types they may have; none: any."""
 
 
 class Plan(NamedTuple):
@@ -92,6 +94,35 @@ class Plan(NamedTuple):
     version: int
     types: Mapping[str, Compiled]
     refuses_unknown: bool
+
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+}
+
+
+def expected(name: str, schema: Schema) -> dict[str, frozenset[type]]:
+    """Which properties an event of this type should have: those it needs, and those recommended for it, if it has them.
+
+    A property without a plain `type` in the schema may be anything here; the schema as a whole judges the event.
+    """
+    properties = schema.get("properties")
+    its: Mapping[str, Any] = properties if isinstance(properties, dict) else {}
+    needed = schema.get("required")
+    names = [one for one in needed if isinstance(one, str)] if isinstance(needed, list) else []
+    names += [one for one in RECOMMENDED.get(name, ()) if one in its and one not in names]
+    return {one: _types(its.get(one)) for one in names}
+
+
+def _types(schema: Any) -> frozenset[type]:
+    said = schema.get("type") if isinstance(schema, dict) else None
+    words = [said] if isinstance(said, str) else said if isinstance(said, list) else []
+    return frozenset(kind for word in words for kind in _TYPES.get(word, ()))
 
 
 UNKNOWN = Violation("no event type has this name, and unknown names are refused", "event", "*", "")
@@ -111,7 +142,7 @@ def compiled(version: int, changed: Iterable[Wanted]) -> Plan:
     types: dict[str, Compiled] = {}
     for name, one in wanted.items():
         validator = _validator(one.schema)
-        types[name] = Compiled(one.mode, one.schema, validator.is_valid, validator)
+        types[name] = Compiled(one.mode, one.schema, validator.is_valid, validator, expected(name, one.schema))
     return Plan(version, types, unknown.mode == "refuse")
 
 

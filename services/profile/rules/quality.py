@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from services.profile.rules import bots
 from services.profile.rules import events as event_rules
+from services.profile.rules.event_types import Compiled
 from services.profile.rules.events import Call
 from shared.contracts import EventReceived
 
@@ -16,39 +17,6 @@ ENOUGH = 20
 """Calls below which a share says little; such rows are shown and are nobody's worst offender."""
 
 FRESH, STALE = timedelta(hours=24), timedelta(days=7)
-
-_CONTENT: dict[str, type | tuple[type, ...]] = {"content_id": str, "category": str, "tags": list}
-_CREATOR: dict[str, type | tuple[type, ...]] = {"creator_id": str}
-_NUMBER = (int, float)
-
-EXPECTED: dict[str, dict[str, type | tuple[type, ...]]] = {
-    **dict.fromkeys(
-        (
-            "Content Shown",
-            "Content Opened",
-            "Content Liked",
-            "Content Unliked",
-            "Content Saved",
-            "Content Commented",
-            "Content Shared",
-            "Content Disliked",
-        ),
-        _CONTENT | _CREATOR,
-    ),
-    "Video Watched": {
-        **_CONTENT,
-        **_CREATOR,
-        "watch_seconds": _NUMBER,
-        "duration_seconds": _NUMBER,
-        "completion": _NUMBER,
-    },
-    "Danmaku Sent": {"content_id": str, "position_seconds": _NUMBER},
-    **dict.fromkeys(("Creator Followed", "Creator Unfollowed", "Creator Viewed"), _CREATOR),
-    "Search Performed": {"query": str},
-    "Order Completed": {"revenue": _NUMBER, "currency": str, "products": list},
-    "Order Refunded": {"revenue": _NUMBER, "currency": str},
-}
-"""Properties that each event should have, with their types."""
 
 KEY_TRAITS = ("$name", "gender", "birthday", "city", "$has")
 """What should be known of every viewer: a name, an address, who and where he is. See rules.search for `$`."""
@@ -68,7 +36,7 @@ WORDS = {
     "completeness": "expected properties are missing",
     "validity": "properties have another type than expected",
     "uniqueness": "calls arrive again and again",
-    "accepted": "calls are refused by the tracking plan",
+    "accepted": "calls are refused, at the gateway or by the tracking plan",
     "timeliness": "events are more than 24 hours old on arrival",
     "humanity": "events come from programs",
     "freshness": "nothing has arrived lately",
@@ -99,9 +67,9 @@ def kind(item: EventReceived) -> str:
 
 
 def count(
-    received: Iterable[EventReceived], refused: Iterable[Call], recorded: Iterable[Call]
+    received: Iterable[EventReceived], refused: Iterable[Call], recorded: Iterable[Call], types: Mapping[str, Compiled]
 ) -> dict[Key, tuple[Count, datetime]]:
-    """What a batch adds to the counters, with the latest arrival."""
+    """What a batch adds to the counters, with the latest arrival; `types` is the tracking plan's."""
     numbers: dict[Key, list[int]] = {}
     last: dict[Key, datetime] = {}
     for item in received:
@@ -127,7 +95,7 @@ def count(
                 value = call.properties.get(name)
                 if value is not None and value != "":
                     mine[6] += 1
-                    mine[7] += isinstance(value, types) and not isinstance(value, bool)
+                    mine[7] += type(value) in right if right else True
     return {key: (Count(*its), last[key]) for key, its in numbers.items()}
 
 

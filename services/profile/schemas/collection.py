@@ -80,6 +80,23 @@ class RefusedEvent(Output):
     properties: dict[str, Any]
 
 
+class TurnedAway(Output):
+    """Calls of one kind that the gateway did not take in. They are counted and not kept: nothing can be replayed."""
+
+    source: str = Field(description="Id of the write key they came with")
+    event: str = Field(
+        description="The event; the call in parentheses, as (identify); (unread) for what is no call; * for the rest, "
+        "where there are too many to be told apart"
+    )
+    code: str = Field(description="Stable, as missing_id, invalid_time, event_too_large, contact_as_id")
+    field: str = Field(description="Part of the call that is to blame; empty where it is the whole")
+    number: int = Field(description="How many within seven days")
+    reason: str = Field(description="Of the last one")
+    message_id: str | None = Field(description="Of the last one")
+    since: date
+    last_at: datetime
+
+
 class Replay(Input):
     """Which refused events to take in again."""
 

@@ -19,7 +19,10 @@ class Measured(Output):
     """One event of one source."""
 
     source: str = Field(description="The write key, or bulk:… and import:…")
-    event: str = Field(description="The event, or the call in parentheses: (identify)")
+    event: str = Field(
+        description="The event, or the call in parentheses: (identify); (all) for a source that has fallen silent, of "
+        "which nothing came in these days; * for names that are too many to be told apart"
+    )
     score: float = Field(description="0 to 100")
     shares: dict[str, float] = Field(description=SHARES)
     received: int

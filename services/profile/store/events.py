@@ -226,9 +226,10 @@ def begins_before(its: Month, instant: datetime) -> bool:
 async def expire(
     session: AsyncSession, its: Month, ends: Mapping[str, datetime], rest: datetime | None, *, limit: int
 ) -> int:
-    """Delete at most `limit` events of one month: those before the end of their name, or else before `rest`; how many.
+    """Delete at most `limit` calls of one month: those before the end of their name, or else before `rest`; how many.
 
-    Names are stepped through by index, so what stays is not read. Events that somebody else holds wait for next time.
+    Calls that are no events have no name. Names are stepped through by index, so what stays is not read. Events that
+    somebody else holds wait for next time.
     """
     table = _name(its)
     statement = text(
@@ -241,12 +242,17 @@ async def expire(
         ), ends AS (
           SELECT names.event, coalesce(own.before, :rest) AS before
           FROM names LEFT JOIN unnest(:names, :befores) AS own (event, before) USING (event)
-        ), old AS (
+        ), named AS (
           SELECT one.at FROM ends CROSS JOIN LATERAL (
             SELECT m.ctid AS at FROM {table} AS m WHERE m.event = ends.event AND m.time < ends.before
             ORDER BY m.time LIMIT :most FOR UPDATE SKIP LOCKED
           ) AS one
           LIMIT :most
+        ), nameless AS (
+          SELECT m.ctid AS at FROM {table} AS m WHERE m.event IS NULL AND m.time < :rest
+          ORDER BY m.time LIMIT :most FOR UPDATE SKIP LOCKED
+        ), old AS (
+          SELECT at FROM named UNION ALL SELECT at FROM nameless LIMIT :most
         ), gone AS (
           DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT at FROM old)) RETURNING 1
         )

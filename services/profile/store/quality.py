@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Date, Row, Text, delete, func, select, text
+from sqlalchemy import ARRAY, BigInteger, Date, Row, Text, bindparam, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.profile.rules.quality import ENOUGH
 from services.profile.tables import activity, quality_counts, quality_snapshots, search
 from shared import together
 from shared.tables import TIME
@@ -27,12 +28,28 @@ _NOTE = Write(
     **{name: ARRAY(_TYPES.get(name, BigInteger)) for name in _COLUMNS},
 )
 
+NAMES = 500
+"""Names of events that are told apart for one source and day; the others are counted as `*`."""
+
+_SUMS = ", ".join(f"sum({name})::bigint AS {name}" for name in COUNTERS)
+
 _FOLD = text(
     f"""
-    WITH taken AS (DELETE FROM quality_notes RETURNING *)
+    WITH taken AS (DELETE FROM quality_notes RETURNING *),
+    sums AS (SELECT day, source, event, {_SUMS}, max(last) AS last FROM taken GROUP BY day, source, event),
+    placed AS (
+      SELECT s.*, c.event IS NOT NULL AS known, row_number() OVER (
+        PARTITION BY s.day, s.source, c.event IS NOT NULL ORDER BY s.event
+      ) + (SELECT count(*) FROM quality_counts AS o WHERE o.day = s.day AND o.source = s.source) AS place
+      FROM sums AS s LEFT JOIN quality_counts AS c USING (day, source, event)
+    ),
+    bounded AS (
+      SELECT day, source, CASE WHEN known OR place <= :names THEN event ELSE '*' END AS event, last,
+        {", ".join(COUNTERS)}
+      FROM placed
+    )
     INSERT INTO quality_counts AS c (day, source, event, {", ".join(COUNTERS)}, last)
-    SELECT day, source, event, {", ".join(f"sum({name})::bigint" for name in COUNTERS)}, max(last)
-    FROM taken GROUP BY day, source, event
+    SELECT day, source, event, {_SUMS}, max(last) FROM bounded GROUP BY day, source, event
     ON CONFLICT (day, source, event) DO UPDATE SET
       {", ".join(f"{name} = c.{name} + excluded.{name}" for name in COUNTERS)}, last = greatest(c.last, excluded.last)
     """  # noqa: S608 - built of the names of our own columns
@@ -47,7 +64,7 @@ async def note(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
 
 async def fold(session: AsyncSession) -> None:
     """Add the notes to the counters."""
-    await session.execute(_FOLD)
+    await session.execute(_FOLD, {"names": NAMES})
 
 
 async def since(session: AsyncSession, day: date) -> Sequence[Row[Any]]:
@@ -57,6 +74,23 @@ async def since(session: AsyncSession, day: date) -> Sequence[Row[Any]]:
     key = (quality_counts.c.source, quality_counts.c.event)
     columns: list[Any] = [*key, *sums, last]
     statement = select(*columns).where(quality_counts.c.day >= day).group_by(*key).order_by(*key)
+    return (await session.execute(statement)).all()
+
+
+async def last_heard(session: AsyncSession, day: date, *, among: Collection[str], limit: int) -> Sequence[Row[Any]]:
+    """Sources that sent calls since that day and are not among these: source, last; the latest first."""
+    last = func.max(quality_counts.c.last).label("last")
+    statement = (
+        select(quality_counts.c.source, last)
+        .where(
+            quality_counts.c.day >= day,
+            quality_counts.c.source != func.all(bindparam(None, sorted(among), ARRAY(Text))),
+        )
+        .group_by(quality_counts.c.source)
+        .having(func.sum(quality_counts.c.received) >= ENOUGH)
+        .order_by(last.desc())
+        .limit(limit)
+    )
     return (await session.execute(statement)).all()
 
 

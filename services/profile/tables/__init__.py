@@ -2,7 +2,14 @@
 
 from services.profile.tables.aggregates import aggregates, items
 from services.profile.tables.base import metadata
-from services.profile.tables.collection import event_plan, event_types, event_violations, refused_events, touches
+from services.profile.tables.collection import (
+    event_plan,
+    event_types,
+    event_violations,
+    refused_events,
+    touches,
+    turned_away,
+)
 from services.profile.tables.events import event_ids, events
 from services.profile.tables.exports import exports
 from services.profile.tables.identities import identities, profiles
@@ -55,5 +62,6 @@ __all__ = [
     "touches",
     "trait_definitions",
     "trait_sources",
+    "turned_away",
     "vetoes",
 ]

@@ -60,6 +60,21 @@ refused_events = Table(
     comment="Events that were not recorded, kept for seven days",
 )
 
+turned_away = Table(
+    "turned_away",
+    metadata,
+    Column("day", Date, primary_key=True, comment="UTC"),
+    Column("source", Text, primary_key=True, comment="write key"),
+    Column("event", Text, primary_key=True, comment="the event, the call in parentheses, (unread), or * for the rest"),
+    Column("code", Text, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False, comment="of the last one, as all below"),
+    Column("message_id", Text),
+    Column("last_at", TIME, nullable=False),
+    comment="Calls that the gateway did not take in, counted; seven days",
+)
+
 touches = Table(
     "touches",
     metadata,

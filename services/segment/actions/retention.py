@@ -33,8 +33,8 @@ async def begin_again(session: AsyncSession) -> None:
     await retention.clear(session)
 
 
-async def expire(session: AsyncSession) -> int:
-    """Delete events whose time is over, `AT_ONCE` at most, and judge their viewers; how many viewers were concerned.
+async def expire(session: AsyncSession) -> bool:
+    """Delete events whose time is over, `AT_ONCE` at most, and judge their viewers; whether there may be more.
 
     Deleting and judging are one transaction, so an answer is never about events that are gone. Nobody did anything, so
     the cause is `erase`, which is no news to campaigns. Who is being judged by somebody else right now waits.
@@ -42,11 +42,11 @@ async def expire(session: AsyncSession) -> int:
     at = clock.now()
     ends = {event: at - timedelta(days=days) for event, days in (await retention.every(session)).items()}
     if not ends:
-        return 0
+        return False
     rest = ends.pop(REST, None)
     old = await retention.old(session, ends, rest, limit=AT_ONCE)
     if not old:
-        return 0
+        return False
     free = await members.lock_free(session, {row.profile_id for row in old})
     now = await judging.book(session)
     gone = await retention.forget(session, [row.event_id for row in old], free)
@@ -57,4 +57,4 @@ async def expire(session: AsyncSession) -> int:
             wanted.setdefault(profile_id, {})[segment_id] = cause
     # By the time after the lock: what was judged just before, by whoever held it, must not lie ahead.
     await judging.settle(session, now, wanted, clock.now())
-    return len({profile_id for profile_id, _ in gone})
+    return len(old) == AT_ONCE and bool(gone)
