@@ -29,7 +29,6 @@ from shared.contracts import (
     RetentionDefined,
     SegmentChanged,
     SegmentDefined,
-    UsesAsked,
 )
 from shared.reader import On
 
@@ -45,7 +44,6 @@ ANSWERS = (
     Answers(ContactsAsked, contacts.contacts),
     Answers(ConsentSaid, consents.said),
     Answers(ResolveAsked, profiles.resolve),
-    Answers(UsesAsked, following.uses),
     *erasures.KEEPS.answers(),
 )
 
