@@ -13,6 +13,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.rules.audit import BEGINNING
+from gateway.rules.operators import Try
 from gateway.tables import audit, keys, operator_sessions, operators, readers, sign_in_tries
 
 _KEY_COLUMNS = tuple(column for column in keys.c if column.name != "digest")
@@ -221,22 +222,16 @@ async def end_sessions(session: AsyncSession, operator_id: str) -> None:
     await session.execute(delete(operator_sessions).where(operator_sessions.c.operator_id == operator_id))
 
 
-async def tries(
-    session: AsyncSession, account: bytes, address: bytes, *, since: datetime
-) -> tuple[list[datetime], list[datetime]]:
-    """Times of the last tries for an account, and of those from an address, oldest first.
+async def tries(session: AsyncSession, account: bytes, address: bytes, *, since: datetime) -> list[Try]:
+    """The last tries for an account or from an address, oldest first.
 
     Nobody else counts for either of them until the commit: tries side by side are counted one after the other.
     """
     for name in sorted((account, address)):
         await session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(name[:8], "big", signed=True))))
-    found = []
-    for column, value in ((sign_in_tries.c.account, account), (sign_in_tries.c.address, address)):
-        query = (
-            select(sign_in_tries.c.at).where(column == value, sign_in_tries.c.at > since).order_by(sign_in_tries.c.at)
-        )
-        found.append(list((await session.execute(query)).scalars()))
-    return found[0], found[1]
+    for_it, from_it = sign_in_tries.c.account == account, sign_in_tries.c.address == address
+    query = select(sign_in_tries.c.at, for_it, from_it).where(or_(for_it, from_it), sign_in_tries.c.at > since)
+    return [Try(*row) for row in await session.execute(query.order_by(sign_in_tries.c.at))]
 
 
 async def add_try(session: AsyncSession, account: bytes, address: bytes, now: datetime) -> int:

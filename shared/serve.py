@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import uvicorn
 from fastapi import FastAPI
@@ -20,19 +20,24 @@ def serve(name: str, settings: Settings, create: Callable[[Settings], FastAPI]) 
     telemetry.configure(name, settings.log_level)
     app = create(settings)
     tidy_rarely()
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        date_header=False,
-        timeout_graceful_shutdown=10,
-        timeout_keep_alive=75,
-    )
+    uvicorn.run(app, **options(settings))
+
+
+def options(settings: Process) -> dict[str, Any]:
+    """How uvicorn serves a process."""
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "loop": "uvloop",
+        "http": "httptools",
+        "access_log": False,
+        "log_config": None,
+        "forwarded_allow_ips": settings.trusted_proxies,
+        "server_header": False,
+        "date_header": False,
+        "timeout_graceful_shutdown": 10,
+        "timeout_keep_alive": 75,
+    }
 
 
 def tidy_rarely() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -27,6 +28,25 @@ class Process(BaseSettings):
     """The root secret before this one, while keys that were wrapped with it are wrapped anew."""
     public_url: str = "http://127.0.0.1:8080"
     """The address front-ends and mail readers reach the gateway by."""
+
+    trusted_proxies: str = "127.0.0.1,::1"
+    """Whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: addresses and networks between commas.
+
+    The reverse proxy before the gateway and the console, and no more than it: whoever is trusted says who is calling.
+    `*` believes everybody, which is right only where nobody but the proxy can reach the process.
+    """
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, told: str) -> str:
+        for one in told.split(",") if told.strip() != "*" else ():
+            try:
+                ipaddress.ip_network(one.strip())
+            except ValueError as error:
+                raise ValueError(
+                    f"MARQUEE_TRUSTED_PROXIES: {error}; give addresses or networks between commas, as 10.0.0.0/8, or *"
+                ) from None
+        return told.strip()
 
     @field_validator("secret", "previous_secret")
     @classmethod
@@ -57,6 +77,9 @@ class Settings(Process):
     """Must be what the installation began with; kept here so that a mismatch is noticed at the start."""
     pool_size: int = 10
     """Database connections of this process (as many again may be opened for a short while)."""
+
+    dead_letter_days: int = Field(30, ge=1, le=365)
+    """Days for which what could not be taken in can be played again; it holds calls as they came."""
 
     @field_validator("database_url")
     @classmethod

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import argon2
 
@@ -25,9 +27,14 @@ LONGEST = timedelta(days=7)
 TOUCH = timedelta(minutes=1)
 """How exactly it is known when a session was last used."""
 
-TRIES = 10
 WINDOW = timedelta(minutes=15)
-"""So many wrong tries within so long lock an account, and an address, until the first of them is past."""
+TRIES = 10
+"""So many wrong tries within so long lock an account for the address they come from, until the first is past."""
+ACCOUNT_TRIES = 100
+"""So many lock an account for everywhere: whoever has many addresses guesses no faster than this."""
+ADDRESS_TRIES = 300
+"""So many lock an address for every account. Far more than for one, since behind a proxy that is not trusted, or in an
+office, all operators share an address: what one of them (or a stranger) gets wrong must not lock out the others."""
 
 PREFIX = "ses_"
 
@@ -63,8 +70,25 @@ def expires(created: datetime, used: datetime) -> datetime:
     return min(created + LONGEST, used + IDLE)
 
 
-def retry_after(first: datetime, now: datetime) -> int:
-    """Seconds until the oldest of too many tries is past, at least one."""
+class Try(NamedTuple):
+    """A try to sign in: when, and whether it was for this account, and from this address."""
+
+    at: datetime
+    account: bool
+    address: bool
+
+
+def locked_for(tries: Sequence[Try], now: datetime) -> int | None:
+    """Seconds until enough of these tries (oldest first, none older than the window) are past; None when not locked."""
+    counted = (
+        (TRIES, [one.at for one in tries if one.account and one.address]),
+        (ACCOUNT_TRIES, [one.at for one in tries if one.account]),
+        (ADDRESS_TRIES, [one.at for one in tries if one.address]),
+    )
+    return max((_until(times[-limit], now) for limit, times in counted if len(times) >= limit), default=None)
+
+
+def _until(first: datetime, now: datetime) -> int:
     return max(1, int((first + WINDOW - now).total_seconds()) + 1)
 
 

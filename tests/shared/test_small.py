@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -17,6 +18,7 @@ from shared import clock, errors, pages, tokens
 from shared.database import is_outage, words
 from shared.experiment import bucket
 from shared.pages import PageAsked
+from shared.serve import options
 from shared.settings import Settings
 from shared.tokens import BadToken
 from tests.shared import toy
@@ -152,7 +154,15 @@ GOOD = {
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in (*GOOD, "MARQUEE_PARTITIONS", "PORT", "HOST", "LOG_LEVEL", "MARQUEE_PUBLIC_URL"):
+    for name in (
+        *GOOD,
+        "MARQUEE_PARTITIONS",
+        "PORT",
+        "HOST",
+        "LOG_LEVEL",
+        "MARQUEE_PUBLIC_URL",
+        "MARQUEE_TRUSTED_PROXIES",
+    ):
         monkeypatch.delenv(name, raising=False)
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
@@ -168,6 +178,34 @@ def test_settings_come_from_the_environment(environment: pytest.MonkeyPatch) -> 
     assert "0123" not in repr(found)
 
 
+@pytest.mark.parametrize(
+    ("trusted", "connected", "told"),
+    [
+        (None, "127.0.0.1", ("203.0.113.7", "https")),
+        (None, "172.18.0.5", ("172.18.0.5", "http")),
+        ("172.16.0.0/12, 10.0.0.1", "172.18.0.5", ("203.0.113.7", "https")),
+        ("172.16.0.0/12, 10.0.0.1", "127.0.0.1", ("127.0.0.1", "http")),
+        ("*", "198.51.100.9", ("203.0.113.7", "https")),
+    ],
+)
+async def test_who_is_calling_is_believed_of_trusted_proxies(
+    environment: pytest.MonkeyPatch, trusted: str | None, connected: str, told: tuple[str, str]
+) -> None:
+    if trusted is not None:
+        environment.setenv("MARQUEE_TRUSTED_PROXIES", trusted)
+    seen: list[tuple[str, str]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append((scope["client"][0], scope["scheme"]))
+
+    config = uvicorn.Config(app, **options(Settings()))
+    config.load()
+    headers = [(b"x-forwarded-for", b"203.0.113.7"), (b"x-forwarded-proto", b"https")]
+    scope = {"type": "http", "scheme": "http", "client": (connected, 50000), "headers": headers}
+    await config.loaded_app(scope, None, None)
+    assert seen == [told]
+
+
 WRONG_SETTINGS = [
     ("MARQUEE_SECRET", None, "MARQUEE_SECRET"),
     ("MARQUEE_SECRET", "", "at least 32 characters"),
@@ -178,6 +216,8 @@ WRONG_SETTINGS = [
     ("NATS_URL", None, "NATS_URL"),
     ("PORT", "http", "PORT"),
     ("MARQUEE_PARTITIONS", "32", "MARQUEE_PARTITIONS must be 16"),
+    ("MARQUEE_TRUSTED_PROXIES", "10.0.0.0/8, proxy.internal", "give addresses or networks between commas"),
+    ("MARQUEE_TRUSTED_PROXIES", "10.0.0.1,*", "give addresses or networks between commas"),
 ]
 
 
