@@ -29,6 +29,7 @@ from shared.contracts import (
     RetentionDefined,
     SegmentChanged,
     SegmentDefined,
+    UsesAsked,
 )
 from shared.reader import On
 
@@ -44,6 +45,7 @@ ANSWERS = (
     Answers(ContactsAsked, contacts.contacts),
     Answers(ConsentSaid, consents.said),
     Answers(ResolveAsked, profiles.resolve),
+    Answers(UsesAsked, following.uses),
     *erasures.KEEPS.answers(),
 )
 

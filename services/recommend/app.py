@@ -17,7 +17,7 @@ from services.recommend.timers import STEPS, TIMERS
 from shared.answers import Answers, AnswersFromMemory
 from shared.app import Service, create_app
 from shared.catchup import Offers
-from shared.contracts import BannersAsked, DecideAsked, ItemUpdated, RecommendAsked
+from shared.contracts import BannersAsked, DecideAsked, ItemUpdated, RecommendAsked, UsesAsked
 from shared.house import House
 from shared.settings import Settings as Common
 
@@ -47,6 +47,7 @@ SERVICE = Service(
         AnswersFromMemory(DecideAsked, decisions.decide),
         AnswersFromMemory(RecommendAsked, recommendations.items),
         Answers(BannersAsked, decisions.of_viewer),
+        Answers(UsesAsked, placements.uses),
         *erasure.KEEPS.answers(),
     ),
     snapshots=(Offers(ItemUpdated, items.snapshot),),

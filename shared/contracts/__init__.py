@@ -41,6 +41,7 @@ from shared.contracts.profiles import IdentityLinked, ProfileMerged, ProfileSpli
 from shared.contracts.recommends import ItemUpdated
 from shared.contracts.segments import Cause, SegmentChanged, SegmentDefined
 from shared.contracts.triggers import TriggerReceived
+from shared.contracts.uses import Use, UsesAnswered, UsesAsked
 from shared.contracts.viewers import (
     BannerNoted,
     BannersAnswered,
@@ -92,6 +93,7 @@ QUESTIONS: tuple[type[Question], ...] = (
     ErasureAsked,
     SweepAsked,
     PersonAsked,
+    UsesAsked,
 )
 """Every question of the house."""
 
@@ -165,6 +167,9 @@ __all__ = [
     "SweepAnswered",
     "SweepAsked",
     "TriggerReceived",
+    "Use",
+    "UsesAnswered",
+    "UsesAsked",
     "partition",
     "partition_of",
     "subject",

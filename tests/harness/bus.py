@@ -150,15 +150,16 @@ class TestBus:
             await pull.close()
         return found
 
-    async def answer(self, question: type[Q], reply: Callable[[Q], msgspec.Struct]) -> None:
-        """Play the service that answers this question."""
-        owner = question.subject.partition(".")[0]
+    async def answer(self, question: type[Q], reply: Callable[[Q], msgspec.Struct], *, of: str = "") -> None:
+        """Play the service that answers this question; `of` names it where each service answers."""
+        subject = f"{of}.{question.subject}" if of else question.subject
+        owner = subject.partition(".")[0]
         decoder = msgspec.json.Decoder(question)
 
         async def handle(payload: bytes) -> bytes:
             return msgspec.json.encode(reply(decoder.decode(payload)))
 
-        await (await self._player(owner)).answer(question.subject, handle)
+        await (await self._player(owner)).answer(subject, handle)
 
     async def play(self, owners: Iterable[str], present: Sequence[Fact]) -> None:
         """Let these owners, unless they run here, answer newcomers with the present facts (none, usually)."""

@@ -70,9 +70,9 @@ class Running:
         """The facts this service has published so far, in stream order; those of one type if given."""
         return [one for one in await self.bus.told(self.house.name) if fact is None or isinstance(one, fact)]
 
-    async def answer(self, question: type[Q], reply: Callable[[Q], msgspec.Struct]) -> None:
-        """Play the service that answers this question."""
-        await self.bus.answer(question, reply)
+    async def answer(self, question: type[Q], reply: Callable[[Q], msgspec.Struct], *, of: str = "") -> None:
+        """Play the service that answers this question; `of` names it where each service answers."""
+        await self.bus.answer(question, reply, of=of)
 
 
 class Opening:

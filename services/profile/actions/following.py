@@ -18,11 +18,17 @@ from services.profile.store import followers
 from services.profile.store import tags as store
 from services.profile.store.tags import IN_USE
 from shared import clock, jobs, roaring
-from shared.contracts import MembersAnswered, MembersAsked, SegmentChanged, SegmentDefined
+from shared.contracts import MembersAnswered, MembersAsked, SegmentChanged, SegmentDefined, Use, UsesAnswered, UsesAsked
 from shared.house import House
 
 PAGE = 1000
 ARCHIVED = "its segment is archived"
+
+
+async def uses(session: AsyncSession, asked: UsesAsked) -> UsesAnswered:
+    """Tags by rule, by the segments they follow: segment asks before it lets one go."""
+    rows = await store.using(session, asked.keys)
+    return UsesAnswered(uses=[Use(segment=row.segment, kind="tag", key=row.key, name=row.name) for row in rows])
 
 
 async def follow(session: AsyncSession, items: list[SegmentChanged]) -> None:

@@ -110,6 +110,15 @@ async def by_kind(
     return (await session.execute(statement if keys is None else statement.where(tags.c.key.in_(keys)))).all()
 
 
+async def using(session: AsyncSession, segments: Collection[str] | None) -> Sequence[Row[Any]]:
+    """Tags that follow one of these segments (None: any): key, name, segment."""
+    query = select(tags.c.key, tags.c.name, tags.c.segment)
+    query = query.where(tags.c.segment.is_not(None), tags.c.state != "deleted")
+    if segments is not None:
+        query = query.where(tags.c.segment.in_(segments))
+    return (await session.execute(query.order_by(tags.c.segment, tags.c.key))).all()
+
+
 async def page(session: AsyncSession, *, after: str, limit: int, state: str | None = None) -> Sequence[Row[Any]]:
     """Tags by key."""
     statement = select(tags).where(tags.c.key > after).order_by(tags.c.key).limit(limit)

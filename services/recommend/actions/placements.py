@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.recommend import memory, rules, schemas, store
 from services.recommend.actions import paging
 from shared import clock, errors, pages
-from shared.contracts import CreativeShown
+from shared.contracts import CreativeShown, Use, UsesAnswered, UsesAsked
 from shared.database import Database, after_commit
 from shared.house import House
 from shared.pages import Page, PageAsked
@@ -87,6 +87,16 @@ async def remove_creative(session: AsyncSession, placement: str, key: str) -> No
         raise errors.NotFound(f"placement {placement!r} has no creative {key!r}")
     await store.placements.revise(session, placement)
     await _arrange(session, placement)
+
+
+async def uses(session: AsyncSession, asked: UsesAsked) -> UsesAnswered:
+    """Creatives by the segments whose members see them: segment asks before it lets one go."""
+    rows = await store.placements.using(session, asked.keys)
+    return UsesAnswered(
+        uses=[
+            Use(segment=row.audience, kind="creative", key=f"{row.placement}/{row.key}", name=row.name) for row in rows
+        ]
+    )
 
 
 async def report(session: AsyncSession, key: str, days: int) -> schemas.Report:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -96,6 +96,16 @@ async def creatives_of(session: AsyncSession, placement: str) -> Sequence[Row[*t
     """All creatives of a placement, highest priority first."""
     order = (creatives.c.priority.desc(), creatives.c.key)
     return (await session.execute(select(creatives).where(creatives.c.placement == placement).order_by(*order))).all()
+
+
+async def using(session: AsyncSession, segments: Collection[str] | None) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Creatives for the members of one of these segments (None: any): placement, key, name of the place, audience."""
+    query = select(creatives.c.placement, creatives.c.key, placements.c.name, creatives.c.audience)
+    query = query.join(placements, placements.c.key == creatives.c.placement).where(creatives.c.audience.is_not(None))
+    if segments is not None:
+        query = query.where(creatives.c.audience.in_(segments))
+    order = (creatives.c.audience, creatives.c.placement, creatives.c.key)
+    return (await session.execute(query.order_by(*order))).all()
 
 
 async def whole(session: AsyncSession, key: str | None = None) -> Sequence[Row[*tuple[Any, ...]]]:
