@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -12,8 +13,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
-from services.profile.actions import identity, profiles
+from services.profile.actions import identity, portraits, profiles
 from services.profile.schemas.links import MergeInput, SplitInput
+from services.profile.schemas.portraits import Portrait
 from services.profile.tables import events, identities, namespaces
 from services.profile.tables import links as links_table
 from services.profile.tables import profiles as profiles_table
@@ -252,15 +254,72 @@ def prefixed(world: str, origin: str) -> str:
     return f"{namespace}:{world}{value}"
 
 
+PHONE = {"userAgent": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0)"}
+CRAWLER = {"userAgent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"}
+DEEDS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("Content Liked", PHONE),
+    ("Order Completed", {}),
+    ("Video Watched", PHONE),
+    ("Order Refunded", {}),
+    ("Content Liked", CRAWLER),
+    ("Content Liked", {}),
+)
+
+
+def recomputed(lines: Sequence[Any]) -> dict[str, Any]:
+    """What these events of a viewer add up to, in the plainest form."""
+    people = [one for one in lines if one.event is not None and "bot" not in one.context]
+    orders = [one.properties["revenue"] for one in people if one.event == "Order Completed"]
+    refunds = [one.properties["revenue"] for one in people if one.event == "Order Refunded"]
+    liked = Counter(tag for one in people if one.event == "Content Liked" for tag in one.properties["tags"])
+    return {
+        "interactions": Counter(one.event for one in people),
+        "sources": Counter(one.source for one in people),
+        "devices": sum("userAgent" in one.context for one in people),
+        "hours": Counter(one.time.weekday() * 24 + one.time.hour for one in people),
+        "watched": sum(one.properties["watch_seconds"] for one in people if one.event == "Video Watched"),
+        "spending": (len(orders), sum(orders), len(refunds), sum(refunds)),
+        "interests": {tag: round(number / sum(liked.values()), 3) for tag, number in liked.items()},
+        "bots": sum("bot" in one.context for one in lines),
+    }
+
+
+def shown_of(portrait: Portrait) -> dict[str, Any]:
+    """The same, as the portrait says it."""
+    spent = portrait.spending[0] if portrait.spending else None
+    return {
+        "interactions": Counter(portrait.interactions),
+        "sources": Counter({one.name: one.events for one in portrait.sources}),
+        "devices": sum(one.events for one in portrait.habits.devices),
+        "hours": Counter(
+            {
+                weekday * 24 + hour: number
+                for weekday, row in enumerate(portrait.habits.hours)
+                for hour, number in enumerate(row)
+                if number
+            }
+        ),
+        "watched": portrait.habits.watching.watch_seconds,
+        "spending": (spent.orders, spent.amount, spent.refunds, spent.refunded) if spent else (0, 0, 0, 0),
+        "interests": {one.tag: round(one.share, 3) for one in portrait.interests},
+        "bots": portrait.bots,
+    }
+
+
 def written(world: str, number: int, said: Said) -> EventReceived:
-    """A call of one world; each identify says its own number."""
-    context: dict[str, Any] = {}
+    """A call of one world; each identify says its own number, and each event is about something of its own."""
+    event, more = DEEDS[number % len(DEEDS)]
+    tags = {"tags": [f"t{number % 3}"]} if event == "Content Liked" else {}
+    context: dict[str, Any] = {"timezone": "UTC"} if said.joins else {"timezone": "UTC", **more}
     if said.device:
         context["device"] = {"id": f"{world}{said.device}"}
     if said.shop:
         context["externalIds"] = [{"id": f"{world}{said.shop}", "type": "shop_id"}]
     return call(
         "identify" if said.joins else "track",
+        event=None if said.joins else event,
+        properties={} if said.joins else {"revenue": number, "watch_seconds": number, **tags},
+        source=f"key{number % 2}",
         message_id=f"{world}{number}",
         user_id=f"{world}{said.user}" if said.user else None,
         anonymous_id=f"{world}{said.visitor}" if said.visitor else None,
@@ -344,6 +403,9 @@ async def test_any_interleaving_groups_as_one_by_one(
             members = naive.members(number)
             profile_id = found[next(iter(members))].profile_id
             shown = await profiles.by_ref(session, str(profile_id), unmasked=True)
+            # And every sum of a viewer is what his timeline adds up to, wherever its parts have been.
+            whole = await portraits.portrait(session, str(profile_id), unmasked=True)
+            assert shown_of(whole) == recomputed([line for line in lines if line.profile_id == profile_id])
             said = [(step.time, key) for key, step in calls.items() if step.joins and step.ids[0] in members]
             latest = max((time for time, _ in said), default=None)
             assert shown.traits.get("n") in {key for time, key in said if time == latest} | (

@@ -35,8 +35,10 @@ async def made(town: Suite) -> None:
             "channel": "email",
             "content": {"subject": "Dear fan", "body": "Thank you."},
         }
-        await ok(operator.put("/v1/campaigns/dear-fan", json=letter))
-        await ok(operator.post("/v1/campaigns/dear-fan/start"))
+        comes = letter | {"name": "Who comes", "trigger": {"event": "Stranger Came"}}
+        for key, campaign in (("dear-fan", letter), ("who-comes", comes)):
+            await ok(operator.put(f"/v1/campaigns/{key}", json=campaign))
+            await ok(operator.post(f"/v1/campaigns/{key}/start"))
 
 
 class Life:
@@ -134,6 +136,21 @@ async def test_one_viewer_across_phone_web_and_shop_and_the_wrong_one_taken_apar
         await life.likes(anonymousId="stranger")
     await eventually(lambda: _is(life.liked("anonymous_id:stranger"), 2))
     stranger = await life.who("anonymous_id:stranger")
+    # Before that he was written to and shown a banner himself.
+    await ok(front_end.post("/v1/track", json={"event": "Stranger Came", "anonymousId": "stranger"}))
+
+    async def has(profile_id: int) -> tuple[int, set[str]]:
+        """Letters of the campaign for whoever comes, and creatives, that stand on a viewer's page."""
+        page = await ok(operator.get(f"/v1/viewers/{profile_id}", params={"limit": 200}))
+        letters = [one for one in page["messages"] if one["campaign"] == "who-comes"]
+        return len(letters), {one["creative"] for one in page["banners"]}
+
+    async def his_own() -> None:
+        assert await life.sees(anonymousId="stranger") == "hello"
+        assert await has(stranger) == (1, {"hello"})
+        assert (await has(wei))[0] == 0
+
+    await eventually(his_own)
     mistake = {"from": "anonymous_id:stranger", "into": "user_id:wei", "reason": "I thought it was he"}
     assert (await ok(operator.post("/v1/profiles/merge", json=mistake)))["into_id"] == wei
 
@@ -142,6 +159,7 @@ async def test_one_viewer_across_phone_web_and_shop_and_the_wrong_one_taken_apar
         assert await life.who(str(stranger)) == wei
         assert await life.sees(anonymousId="stranger") == "fan"
         assert set(await life.inside("fans")) == {wei}
+        assert (await has(wei))[0] == 1, "the letter of the stranger's follows him into the one viewer"
 
     await eventually(glued)
 
@@ -160,10 +178,12 @@ async def test_one_viewer_across_phone_web_and_shop_and_the_wrong_one_taken_apar
         for ref, likes in (("user_id:wei", 2), ("anonymous_id:his-phone", 1), ("anonymous_id:stranger", 2)):
             assert await life.liked(ref) == likes
             portrait = await ok(operator.get(f"/v1/profiles/{ref}/portrait"))
-            assert portrait["interactions"] == {"Content Liked": likes}
+            assert portrait["interactions"]["Content Liked"] == likes
         assert await life.inside("fans") == {}
         for ids in ({"userId": "wei"}, {"anonymousId": "his-phone"}, {"anonymousId": "stranger"}):
             assert await life.sees(**ids) == "hello"
+        assert ((await has(wei))[0], (await has(stranger))[0]) == (0, 1)
+        assert "hello" in (await has(stranger))[1]
 
     await eventually(apart)
 
