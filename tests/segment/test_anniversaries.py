@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -42,3 +42,24 @@ def test_a_day_without_its_year_has_an_anniversary(rule: dict[str, Any], at: str
     assert {one.profile_id for one in PEOPLE if judged(world).answer("s", viewer(one), now, {})[0]} == ids
     compiled = members(parse(rule), now, {"s": parse(rule)})
     assert {row[0] for row in warehouse(PEOPLE).sql(compiled.sql).fetchall()} == ids
+
+
+@pytest.mark.parametrize(
+    "rule", [TODAY, SOON, {"trait": "birthday", "anniversary": "today", "zone": "America/Santiago"}]
+)
+@pytest.mark.parametrize("at", ["2026-03-29T09:30", "2026-12-31T23:30", "2028-02-28T09:30", "2027-03-01T00:00"])
+def test_a_fill_does_not_wake_everybody_at_the_next_midnight(rule: dict[str, Any], at: str) -> None:
+    """Never later than the live evaluator, which knows the very midnight; and hardly anybody's is tomorrow's."""
+    now = datetime.fromisoformat(at).replace(tzinfo=UTC)
+    every = [datetime(2028, 1, 1, tzinfo=UTC) + timedelta(days=place) for place in range(366)]
+    people = [Person(traits={"birthday": f"--{day:%m-%d}"}, profile_id=one) for one, day in enumerate(every, 1)]
+    compiled = members(parse(rule), now, {"s": parse(rule)}, following=True)
+    found = {row[0]: row[2] for row in warehouse(people).sql(compiled.sql).fetchall()}
+    soon = 0
+    for one in people:
+        told, exact = found[one.profile_id], judged({"s": rule}).answer("s", viewer(one), now, {}).next
+        assert exact is not None
+        assert now < told <= exact, one.traits
+        assert exact - told < timedelta(days=14), one.traits
+        soon += told < now + timedelta(days=2)
+    assert soon < len(people) / 12

@@ -281,12 +281,30 @@ def flips(comparison: Comparison, json: Any, at: datetime) -> Any:
         case "within_next":
             edges = (-span(operand), timedelta())
         case "anniversary":
-            tomorrow = midnight(at.astimezone(zone(where)).date() + DAY, where)
-            return ibis.ifelse(_month_and_day(json, where).notnull(), engine.at(tomorrow), never())
+            return _approaching(_month_and_day(json, where), at, where, _length(operand))
         case _:
             return never()
     value = moment(json, where)
     return soonest(after(shifted(value, edge), at) for edge in edges)
+
+
+SHORTER = 8
+"""Days by which a year of twelve months of 31 days is longer than any year, and one for 29 February."""
+JUMPS = timedelta(hours=3)
+"""More than clocks go forward and back between two midnights."""
+
+
+def _approaching(month_and_day: Any, at: datetime, where: str, count: int) -> Any:
+    """A time not after the midnight at which such a day comes within reach, or leaves it; null of no day.
+
+    Not the very midnight, which would ask for calendars; but not the next one for everybody, who were all judged at it.
+    """
+    today = at.astimezone(zone(where)).date()
+    month, day = (engine.part(month_and_day, start, 2).cast("int64") for start in (1, 4))
+    ahead = (month * 31 + day - (today.month * 31 + today.day) + 372) % 372 - SHORTER - count
+    tomorrow = engine.microseconds(engine.at(midnight(today + DAY, where)))
+    early = tomorrow + ahead * (DAY // timedelta(microseconds=1)) - JUMPS // timedelta(microseconds=1)
+    return engine.instant(ibis.ifelse(ahead > 0, early, tomorrow))
 
 
 def midnight(day: date, where: str) -> datetime:
