@@ -130,6 +130,9 @@ def test_ids_of_a_call() -> None:
             "externalIds": [
                 {"id": "13800138000", "type": "phone"},
                 {"id": "s:1", "type": "shop_id"},
+                {"id": "13800138001", "type": "mobile"},
+                {"id": "Bob@y.zz", "type": "crm_id"},
+                {"id": "wx-bob", "type": "messenger"},
                 {"id": "w", "type": "weChat.openid"},
                 {"id": 7, "type": "custom"},
                 {"id": "", "type": "custom"},
@@ -138,15 +141,20 @@ def test_ids_of_a_call() -> None:
             ],
         },
     )
-    found = namespaces.further(item, blind)
+    hidden = namespaces.Blind(blind, frozenset({"messenger"}))
+    found = namespaces.further(item, hidden)
     assert found == [
         "shop_id:s:1",
         "wechat_openid:w",
         "device_id:d1",
         f"phone:~{blind('phone', '13800138000')}",
+        f"phone:~{blind('phone', '13800138001')}",
+        f"email:~{blind('email', 'Bob@y.zz')}",
+        f"messenger:~{blind('messenger', 'wx-bob')}",
         f"email:~{blind('email', 'x@y.zz')}",
     ]
-    assert namespaces.further(item, None) == found[:3]
+    assert namespaces.further(item, None) == ["shop_id:s:1", "messenger:wx-bob", "wechat_openid:w", "device_id:d1"]
+    assert [one for one in found if namespaces.is_contact(one)] == found[3:]
 
 
 def test_a_user_and_a_visitor_in_one_call_are_one_whichever_was_known_first() -> None:

@@ -16,13 +16,15 @@ from services.profile.actions.events import absorb
 from services.profile.app import SERVICE
 from services.profile.rules import contacts, sealing
 from services.profile.schemas.erasures import NewErasure
+from services.profile.schemas.profiles import TimelineAsked
 from services.profile.tables import profiles as profiles_table
 from services.profile.tables import suppressed
 from shared import lasting
-from shared.contracts import ContactsAsked, EventRecorded, Fact
+from shared.contracts import ContactsAsked, EventRecorded, Fact, ResolveAsked
 from shared.database import Database, is_outage
 from shared.jobs import JobRow
 from shared.lasting import OtherSecret
+from shared.pages import PageAsked
 from shared.settings import Settings
 from tests.harness.eventually import eventually
 from tests.harness.houses import Opening
@@ -101,16 +103,63 @@ async def test_no_contact_data_and_no_comment_stands_readable_in_the_database_or
             user_id="u1",
             event="Content Commented",
             properties={"text": "canary-text", "phone": "13812345678", "plan": "pro"},
-            context={"device": {"push_token": "canary-token"}, "traits": {"mobile": "13812345678"}},
+            context={
+                "device": {"push_token": "canary-token"},
+                "traits": {"mobile": "13812345678"},
+                "externalIds": [
+                    {"id": "13812345678", "type": "phone", "collection": "users"},
+                    {"id": "13812345678", "type": "mobile"},
+                    {"id": "canary@crm.example", "type": "crm_id"},
+                    {"id": "shop-7", "type": "shop_id"},
+                ],
+            },
         ),
+        call(
+            user_id="u1",
+            event="Form Sent",
+            properties={
+                "手机号": "13812345678",
+                "contact_phone": 13812345678,
+                "note": "reach me: Bob <canary@x.example>",
+                "callback": "+86 138-1234-5678",
+                "comment": "canary-comment",
+                "fields": [{"name": "电话", "value": "canary-phone"}],
+                "link": "https://x.example/?email=canary%40x.example&utm_source=mail",
+            },
+        ),
+        call("identify", user_id="u1", traits={"邮箱": "canary@y.example", "receiver_mobile": "13812345678"}),
     )
     kept = await everything(db)
     assert "pro" in kept
-    for canary in ("canary", "13812345678"):
+    for canary in ("canary", "13812345678", "138-1234-5678"):
         assert canary not in kept
+        assert canary not in str(told)
+    assert "shop_id:shop-7" in kept
+    assert "https://x.example/?email=•••&utm_source=mail" in kept
     recorded = next(fact for fact in told if isinstance(fact, EventRecorded) and fact.event == "Content Commented")
     assert recorded.properties.keys() == {"text", "plan"}
     assert sealing.kind(recorded.properties["text"]) == "text"
+
+
+async def test_an_id_that_is_contact_data_is_found_under_any_name(take: Take, db: Database) -> None:
+    ids = [{"id": "Bob@crm.example", "type": "crm_id"}, {"id": "13812345678", "type": "mobile"}]
+    await take(call("identify", user_id="u1", context={"externalIds": ids}))
+    await take(call("identify", user_id="u2", traits={"plan": "pro"}))
+    async with db.transaction() as session:
+        refs = ["crm_id:bob@crm.example", "email:bob@crm.example", "mobile:+8613812345678", "phone:13812345678"]
+        found = (await profiles.resolve(session, ResolveAsked(refs=refs))).profile_ids
+    assert found == dict.fromkeys(refs, 1)
+
+
+async def test_a_viewer_does_not_see_contact_data_in_ids_of_calls(take: Take, db: Database) -> None:
+    ids = [{"id": "13812345678", "type": "phone"}]
+    await take(call(user_id="u1", context={"externalIds": ids}))
+    async with db.transaction() as session:
+        asked = TimelineAsked([], [], [], None, None, None)
+        for unmasked, shown in ((False, "•••78"), (True, "13812345678")):
+            page = await profiles.timeline(session, "user_id:u1", PageAsked(10, None), asked, unmasked=unmasked)
+            assert page.items[0].context["externalIds"] == [{"id": shown, "type": "phone"}]
+            assert profiles.discloses(page.items) is unmasked
 
 
 async def test_addresses_are_opened_at_the_moment_of_asking(take: Take, db: Database) -> None:

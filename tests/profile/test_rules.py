@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.profile.rules import consents, contacts, events, identities, traits
+from services.profile.rules import consents, contacts, events, identities, looks, traits
 from tests.profile.samples import NOON, call
 
 
@@ -68,6 +68,32 @@ def test_traits_that_would_not_fit_a_message_lose_the_oldest() -> None:
         ("deviceTokens", ["t"], True),
         ("shipping_address", {"street": "x"}, True),
         ("username", "bob@example.com", True),
+        ("手机号", "13800138000", True),
+        ("电话", "010-12345678", True),
+        ("邮箱", "not yet", True),
+        ("备用手机", "13800138000", True),
+        ("手机型号", "iPhone 15 Pro", False),
+        ("contact_phone", "138 0013 8000", True),
+        ("receiverMobile", 13800138000, True),
+        ("mobile_no", "call 13800138000", True),
+        ("backup_email_2", "bob at home, 13800138000", True),
+        ("email_opened", 3, False),
+        ("phone_model", "SM-G9980001234", False),
+        ("phone_verified_at", "2024-05-01T12:00:00Z", False),
+        ("note", "Bob <bob@x>", True),
+        ("note", "write to bob@163.com please", True),
+        ("note", "13800138000", True),
+        ("note", "+44 20 7946 0958", True),
+        ("note", "+86 138-0013-8000", True),
+        ("note", "021-12345678", True),
+        ("content_id", "13800138000", False),
+        ("videoIds", "13800138000", False),
+        ("contact", "+8613800138000", True),
+        ("time", "1700000000000", False),
+        ("ip", "192.168.100.200", False),
+        ("day", "2024-05-01", False),
+        ("cover", "icon@2x.png", False),
+        ("zone", "+08:00", False),
         ("has_email", True, False),
         ("email", True, False),
         ("email", None, False),
@@ -76,7 +102,7 @@ def test_traits_that_would_not_fit_a_message_lose_the_oldest() -> None:
     ],
 )
 def test_what_is_contact_data(name: str, value: object, answer: bool) -> None:
-    assert contacts.is_contact(name, value) is answer
+    assert looks.is_contact(name, value) is answer
 
 
 def test_contact_data_is_taken_out_at_any_depth_and_clean_values_are_left_alone() -> None:

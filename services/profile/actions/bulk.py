@@ -12,11 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.profile.actions import profiles
 from services.profile.actions.events import absorb
 from services.profile.rules import imports as rules
+from services.profile.rules import traits
 from services.profile.schemas.imports import BulkDone, BulkError, BulkItem, BulkProfile
 from shared import clock
 from shared.contracts import EventReceived, ResolveAsked
 from shared.database import is_outage, words
 from shared.errors import said
+from shared.outbox import effects
 
 
 async def upsert(session: AsyncSession, given: Sequence[dict[str, Any]], *, by: str) -> BulkDone:
@@ -66,12 +68,17 @@ def _wrong(index: int, one: BulkProfile) -> Iterator[BulkError]:
     for namespace, value in one.ids.items():
         if (why := rules.id_problem(namespace, value)) is not None:
             yield _error(index, f"ids.{namespace}", why)
+    for name, value in one.traits.items():
+        if not traits.fits(value):
+            yield _error(index, f"traits.{name}", f"a value has at most {traits.LARGEST} bytes")
 
 
 async def take(session: AsyncSession, calls: Sequence[EventReceived]) -> dict[int, str]:
     """Absorb these calls; by place, why some could not be. Raises only for an outage."""
     if not calls:
         return {}
+    told = effects(session)
+    mark = told.mark()
     try:
         async with session.begin_nested():
             await absorb(session, list(calls))
@@ -79,6 +86,7 @@ async def take(session: AsyncSession, calls: Sequence[EventReceived]) -> dict[in
     except Exception as error:
         if is_outage(error):
             raise
+        told.rollback(mark)
         if len(calls) == 1:
             return {0: words(error)[:500]}
     # Halving finds a culprit among a thousand in some twenty tries.

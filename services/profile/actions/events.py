@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import erasures, intake, keys, links, plan, quality, registry
+from services.profile.actions import consents, erasures, intake, keys, links, plan, quality, registry
 from services.profile.actions.stages import STAGES, Recorded
 from services.profile.actions.telling import NONE, told
 from services.profile.rules import events as event_rules
@@ -46,6 +46,7 @@ async def absorb(session: AsyncSession, items: list[EventReceived], *, late: dat
     pairs = list(zip(batch, settled.owners, strict=True))
     repeats = await events.record(session, [_line(call, owner) for call, owner in pairs])
     fresh = [Recorded(call, owner) for n, (call, owner) in enumerate(pairs) if n not in repeats]
+    fresh = await consents.heeded(session, fresh)
     async with together.gathered(session):
         if fresh:
             await identities.count(session, _seen(call for call, _ in fresh))
@@ -72,7 +73,6 @@ async def _update(session: AsyncSession, fresh: Iterable[Recorded], created: Ite
         if kept := gate.taken(source, call.traits):
             by_source = given.setdefault(owner, {}).setdefault(call.claim.origin, {})
             by_source.setdefault(source, []).append((call.time, kept))
-    await gate.close(session)
     wholes: dict[int, trait_rules.Whole] = {}
     said: dict[str, str] = {}
     if given:
@@ -82,11 +82,14 @@ async def _update(session: AsyncSession, fresh: Iterable[Recorded], created: Ite
             after = dict(before)
             for origin in before.keys() & given[profile_id].keys():
                 for source, its in given[profile_id][origin].items():
-                    after[origin] = trait_rules.absorb(after[origin], its, source=source)
+                    heard = trait_rules.heard(after[origin], its, source=source)
+                    after[origin] = trait_rules.fit(heard)
+                    gate.refused(source, heard.keys() - after[origin].keys(), registry.NO_ROOM)
             said |= {origin: trait_rules.write(traits) for origin, traits in after.items() if traits != before[origin]}
             whole = trait_rules.whole(after.values(), laid)
             if whole != trait_rules.whole(before.values(), laid):
                 wholes[profile_id] = whole
+    await gate.close(session)
     if said:
         await identities.say(session, said)
     versions = dict.fromkeys(created, 1)

@@ -53,6 +53,10 @@ class SameProfile(Conflict):
     """It is the same profile"""
 
 
+class InUse(Conflict):
+    """There are such ids already"""
+
+
 class NoNamespace(NotFound):
     """There is no such namespace"""
 
@@ -82,11 +86,11 @@ async def explain(session: AsyncSession, ref: str) -> IdentityOutput:
         refused=[one for one in said if one.state != "active"],
         history=[_move(row) for row in history[-MOST:]],
         formerly=formerly,
+        more=len(links_) > MOST or len(history) > MOST,
     )
 
 
 async def split(session: AsyncSession, ref: str, wanted: SplitInput, *, by: str, dry_run: bool) -> MoveResult:
-        more=len(links_) > MOST or len(history) > MOST,
     """Give ids back: to the profile they came from, else to a new one. A veto stays between the two sides.
 
     Raises UnknownProfile, NotItsOrigin, NothingLeft.
@@ -168,13 +172,33 @@ async def namespace(session: AsyncSession, name: str) -> NamespaceOutput:
 
 
 async def put_namespace(session: AsyncSession, name: str, wanted: NamespaceInput) -> NamespaceOutput:
-    """Set a namespace up or change it; what was linked before stays as it is."""
+    """Set a namespace up or change it; what was linked before stays as it is. Raises Invalid, InUse."""
     if not spaces.NAME.fullmatch(name):
         raise Invalid("a namespace is a word of a-z, 0-9 and _ that begins with a letter, at most 40", field="name")
-    await link_store.put_space(session, name, wanted.model_dump(), clock.now())
+    values = wanted.model_dump(exclude={"contact"}) | {"contact": await _is_contact(session, name, wanted.contact)}
+    await link_store.put_space(session, name, values, clock.now())
     await event_types.raise_version(session)
     after_commit(session, lambda: plan.drop(session))
     return await namespace(session, name)
+
+
+async def _is_contact(session: AsyncSession, name: str, wanted: bool | None) -> bool:
+    """Whether the values of a namespace are contact data from now on. Raises Invalid, InUse."""
+    row = await link_store.space(session, name)
+    before = name in spaces.CONTACTS or (row is not None and bool(row.contact))
+    if wanted is None or wanted == before:
+        return before
+    if name in spaces.CONTACTS:
+        raise Invalid(f"what {name} holds is contact data, always", field="contact")
+    if name in (spaces.USER, spaces.ANONYMOUS):
+        raise Invalid(
+            f"every service knows viewers by their {name}: send another id, not contact data", field="contact"
+        )
+    if await link_store.is_used(session, name):
+        raise InUse(
+            f"there are ids of the namespace {name!r}, which stay as they are: use another name", field="contact"
+        )
+    return wanted
 
 
 async def _named(session: AsyncSession, asked: Iterable[str], held: set[str]) -> set[str]:

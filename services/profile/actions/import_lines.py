@@ -72,6 +72,5 @@ def names(line: Sequence[str], at: Mapping[int, str], blind: Blind) -> set[str]:
     found: set[str] = set()
     for n, namespace in at.items():
         if n < len(line) and (value := line[n].strip()):
-            one = origin(namespace, value)
-            found.add((namespaces.contact(blind, namespace, value) or one) if namespaces.is_contact(one) else one)
+            found.add(namespaces.known_as(blind, namespace, value) or origin(namespace, value))
     return found

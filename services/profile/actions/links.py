@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import merges
+from services.profile.actions import merges, plan
 from services.profile.rules import blind
 from services.profile.rules import links as rules
 from services.profile.rules.events import Call
@@ -38,7 +38,7 @@ class Contended(Exception):
 async def blinder(session: AsyncSession) -> Blind:
     """The blind index of contact ids, with this installation's key."""
     key = await lasting.key(session, "blind", since=profiles)
-    return lambda namespace, value: blind.index(key, namespace, value)
+    return Blind(lambda namespace, value: blind.index(key, namespace, value), await plan.contacts(session))
 
 
 async def settle(session: AsyncSession, batch: list[Call]) -> tuple[list[Call], Plan]:

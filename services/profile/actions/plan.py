@@ -26,6 +26,7 @@ TRUSTED = 5.0
 class _Held:
     plan: Plan
     blocked: Blocked
+    contacts: frozenset[str]
     read_at: float
 
 
@@ -44,6 +45,11 @@ async def blocked(session: AsyncSession) -> Blocked:
     return (await _present(session)).blocked
 
 
+async def contacts(session: AsyncSession) -> frozenset[str]:
+    """Namespaces whose values are contact data, as operators said."""
+    return (await _present(session)).contacts
+
+
 async def _present(session: AsyncSession) -> _Held:
     database = session.get_bind().engine
     held = _plans.get(database)
@@ -56,7 +62,8 @@ async def _present(session: AsyncSession) -> _Held:
             Wanted(row.name, row.mode, row.description, row.schema, own=True) for row in await store.changed(session)
         ]
         spaces = await links.spaces(session)
-        held = _Held(rules.compiled(version, wanted), namespaces.blocked(spaces.values()), now)
+        hidden = frozenset(one.name for one in spaces.values() if one.contact)
+        held = _Held(rules.compiled(version, wanted), namespaces.blocked(spaces.values()), hidden, now)
     held.read_at = now
     _plans[database] = held
     return held

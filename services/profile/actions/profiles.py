@@ -38,6 +38,12 @@ class Earlier(msgspec.Struct, frozen=True):
     id: Number
 
 
+ATTEMPTS = 3
+"""Somebody may make a viewer part of another between two looks; then the ref leads to that one."""
+
+MOVING = "{!r} is being made part of another viewer, or is being erased: ask again"
+
+
 class UnknownProfile(NotFound):
     """There is no such profile"""
 
@@ -58,21 +64,33 @@ async def resolve(session: AsyncSession, asked: ResolveAsked) -> ResolveAnswered
 def reference(ref: str, blind: Blind) -> int | str | None:
     """A ref as profile id or origin, contact ids by their blind index; None when it is neither."""
     found = rules.reference(ref)
-    if isinstance(found, str) and namespaces.is_contact(found):
-        return namespaces.contact(blind, *rules.parts(found))
-    return found
+    return namespaces.known_as(blind, *rules.parts(found)) if isinstance(found, str) else found
 
 
 async def by_ref(session: AsyncSession, ref: str, *, unmasked: bool) -> Profile:
     """One profile. Raises UnknownProfile."""
-    profile_id = await found(session, ref)
-    return (await shown(session, await identities.versions(session, [profile_id]), unmasked=unmasked))[0]
+    for _ in range(ATTEMPTS):
+        profile_id = await found(session, ref)
+        if seen := await shown(session, await identities.versions(session, [profile_id]), unmasked=unmasked):
+            return seen[0]
+    raise UnknownProfile(MOVING.format(ref))
+
+
+async def locked(session: AsyncSession, ref: str) -> tuple[int, list[Held]]:
+    """The profile a ref leads to, locked, and its identities: at least one. Raises UnknownProfile."""
+    for _ in range(ATTEMPTS):
+        profile_id = await found(session, ref)
+        await identities.lock_profiles(session, [profile_id])
+        if held := (await identities.of(session, [profile_id]))[profile_id]:
+            return profile_id, held
+    raise UnknownProfile(MOVING.format(ref))
 
 
 async def timeline(
     session: AsyncSession,
     ref: str,
     asked: PageAsked,
+    wanted: TimelineAsked,
     *,
     unmasked: bool,
 ) -> Page[TimelineEvent]:
@@ -82,9 +100,9 @@ async def timeline(
     rows = await events.timeline(
         session,
         profile_id,
+        wanted._replace(after=_utc(wanted.after, "after"), before=_utc(wanted.before, "before")),
         limit=asked.limit + 1,
         cursor=(place.time, place.id) if place else None,
-    wanted: TimelineAsked,
     )
     shown = rows[: asked.limit]
     opening = await keys.opener(session, {row.origin for row in shown})
@@ -97,7 +115,6 @@ async def timeline(
         items=[
             TimelineEvent(
                 event_id=row.message_id,
-        wanted._replace(after=_utc(wanted.after, "after"), before=_utc(wanted.before, "before")),
                 type=row.type,
                 event=row.event,
                 time=row.time,
@@ -107,6 +124,7 @@ async def timeline(
                 source=row.source,
                 properties=readable(row.origin, row.properties),
                 context=readable(row.origin, row.context),
+                bot=bots.mark(row.context),
             )
             for row in shown
         ],
@@ -124,7 +142,6 @@ def _place(asked: PageAsked) -> Earlier | None:
         return msgspec.convert(asked.after, Earlier)
     except msgspec.ValidationError as error:
         raise Invalid("the cursor is not one of ours: begin again without it", field="cursor") from error
-                bot=bots.mark(row.context),
 
 
 def _utc(time: datetime | None, field: str) -> datetime | None:
@@ -145,12 +162,13 @@ async def found(session: AsyncSession, ref: str, *, field: str | None = None) ->
 
 
 async def shown(session: AsyncSession, versions: Mapping[int, int], *, unmasked: bool) -> list[Profile]:
-    """Profiles in full, in the order given."""
+    """Profiles in full, in the order given, without those that became part of another since they were looked up."""
     held = await keys.opened(session, await identities.of(session, versions))
     laid = await registry.registry(session)
     return [
         _profile(profile_id, version, held[profile_id], laid, unmasked=unmasked)
         for profile_id, version in versions.items()
+        if held[profile_id]
     ]
 
 
@@ -183,9 +201,14 @@ def _profile(profile_id: int, version: int, held: list[Held], laid: Registry, *,
     )
 
 
-def exposed(shown: Iterable[Profile | Portrait]) -> list[str]:
-    """Those whose contact data stands readable in this answer, for the audit log."""
-    return [f"profile:{one.profile_id}" for one in shown if contacts.masked(one.traits) != one.traits]
+async def exposed(session: AsyncSession, shown: Iterable[Profile | Portrait]) -> list[str]:
+    """Those whose contact data or personal traits stand readable in this answer, for the audit log."""
+    laid = await registry.registry(session)
+    return [
+        f"profile:{one.profile_id}"
+        for one in shown
+        if any(map(laid.is_personal, one.traits)) or contacts.masked(one.traits) != one.traits
+    ]
 
 
 def discloses(shown: Iterable[TimelineEvent]) -> bool:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import prometheus_client
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.rules import definitions
+from services.profile.rules import traits as trait_rules
 from services.profile.rules.definitions import BUILT_IN, Definition
 from services.profile.rules.sources import Registry
 from services.profile.store import traits as store
 from shared import clock
 
 REFUSED = prometheus_client.Counter("marquee_traits_refused", "Values that a trait did not take", ["source"])
+
+TOO_LARGE = f"larger than {trait_rules.LARGEST // 1024} KB"
+NO_ROOM = f"no room: all traits of an id have {trait_rules.MAX_BYTES // 1024} KB together"
 
 
 def definition(row: Any) -> Definition:
@@ -42,12 +46,20 @@ class Gate:
         """The traits that are taken, as they are kept."""
         kept: dict[str, Any] = {}
         for name, value in traits.items():
+            if not trait_rules.fits(value):
+                self._refused[name, source, TOO_LARGE] += 1
+                continue
             known = self.registry.definitions.get(name)
             try:
                 kept[name] = value if known is None else definitions.taken(known, value)
             except definitions.Refused as error:
                 self._refused[name, source, str(error)] += 1
         return kept
+
+    def refused(self, source: str, names: Iterable[str], reason: str) -> None:
+        """Count values that were refused for another reason than their type."""
+        for name in names:
+            self._refused[name, source, reason] += 1
 
     async def close(self, session: AsyncSession) -> None:
         """Write down what was refused."""

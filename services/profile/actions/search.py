@@ -137,7 +137,7 @@ async def _known(session: AsyncSession, q: str) -> set[int]:
     refs = [q, *(identity_rules.origin(namespace, q) for namespace in identity_rules.NAMESPACES)]
     found = set((await profiles.resolve(session, ResolveAsked(refs=refs))).profile_ids.values())
     index = await links.blinder(session)
-    hidden = [identity_rules.origin(one, f"{blind.MARK}{index(one, q)}") for one in CONTACTS]
+    hidden = [identity_rules.origin(one, f"{blind.MARK}{index(one, q)}") for one in (*CONTACTS, *index.contacts)]
     return found | set((await identities.owners(session, hidden)).values())
 
 

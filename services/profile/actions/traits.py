@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.actions import keys, profiles, registry, search, telling
-from services.profile.rules import contacts, definitions, sources
+from services.profile.rules import contacts, definitions, looks, sources
 from services.profile.rules import traits as rules
 from services.profile.rules.definitions import BUILT_IN, Definition
 from services.profile.rules.sources import Registry
@@ -34,8 +34,6 @@ from shared.pages import Page, PageAsked
 
 RETELL = "retell traits"
 CHUNK = 500
-LARGEST = 16 * 1024
-"""Bytes of one value an operator may set."""
 
 
 class UnknownDefinition(NotFound):
@@ -62,7 +60,7 @@ async def definition(session: AsyncSession, name: str) -> DefinitionOutput:
 
 async def define(session: AsyncSession, name: str, wanted: DefinitionInput) -> DefinitionOutput:
     """Lay down what a trait holds; who has it is told again where it becomes personal, or no longer is."""
-    if contacts.is_contact(name, "") or rules.is_own_word(name):
+    if looks.is_contact(name, "") or rules.is_own_word(name):
         raise Invalid(f"{name!r} is contact data or consent, which have rules of their own", field="name")
     laid = await registry.registry(session)
     now = clock.now()
@@ -171,9 +169,11 @@ def _explained(profile_id: int, held: Sequence[Held], laid: Registry, *, unmaske
 
     result: list[TraitOutput] = []
     for name in sorted({*said, *view}):
-        trusted = sources.EQUAL if rules.is_own_word(name) else laid
+        own = rules.is_own_word(name)
+        trusted = sources.EQUAL if own else laid
         every = said.get(name, [])
-        winner = rules.winner([one for _, one in every], trusted) if every else None
+        heard = [one for _, one in every]
+        winner = rules.winner(rules.own_words(name, heard) if own else heard, trusted) if every else None
         known = laid.definitions.get(name)
         counted = view.get(name)
         result.append(
@@ -220,11 +220,9 @@ def home(ref: str, held: Sequence[Held]) -> str:
 
 async def correct(session: AsyncSession, ref: str, wanted: TraitsInput, *, by: str, unmasked: bool) -> TraitsOutput:
     """Set traits as an operator. Raises UnknownProfile, and Invalid for a value its trait does not take."""
-    profile_id = await profiles.found(session, ref)
-    await identities.lock_profiles(session, [profile_id])
+    profile_id, held = await profiles.locked(session, ref)
     laid = await registry.registry(session)
     values = _taken(laid, wanted.traits)
-    held = (await identities.of(session, [profile_id]))[profile_id]
     origin = home(ref, held)
     given = await keys.seal_traits(session, origin, values)
     before = {one.origin: rules.read(one.traits) for one in held}
@@ -248,6 +246,6 @@ def _taken(laid: Registry, traits: Mapping[str, Any]) -> dict[str, Any]:
         except definitions.Refused as error:
             choices = f"; it takes {', '.join(known.enum)}" if known and known.enum else ""
             raise Invalid(f"{name} does not take this: {error}{choices}", field=f"traits.{name}") from error
-        if len(rules.write({name: Trait(values[name], clock.now(), clock.now())})) > LARGEST:
-            raise Invalid(f"a value has at most {LARGEST} bytes", field=f"traits.{name}")
+        if not rules.fits(values[name]):
+            raise Invalid(f"a value has at most {rules.LARGEST} bytes", field=f"traits.{name}")
     return values

@@ -18,5 +18,5 @@ router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 async def portrait(session: Session, ref: Ref, caller: CallerDep, response: Response) -> Portrait:
     """Who a viewer is and what he is like: traits, interests, habits, interactions, spending, sources, consent."""
     found = await portraits.portrait(session, ref, unmasked=unmasked(caller))
-    audit.note(response, "contacts.read", profiles.exposed([found]) if unmasked(caller) else ())
+    audit.note(response, "contacts.read", await profiles.exposed(session, [found]) if unmasked(caller) else ())
     return found

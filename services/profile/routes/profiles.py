@@ -57,5 +57,5 @@ async def timeline(
 async def by_ref(session: Session, ref: Ref, caller: CallerDep, response: Response) -> Profile:
     """One viewer: his identities, his traits and since when, when he was seen."""
     profile = await profiles.by_ref(session, ref, unmasked=unmasked(caller))
-    audit.note(response, "contacts.read", profiles.exposed([profile]) if unmasked(caller) else ())
+    audit.note(response, "contacts.read", await profiles.exposed(session, [profile]) if unmasked(caller) else ())
     return profile

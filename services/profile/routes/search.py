@@ -61,5 +61,5 @@ async def page(
         seen_before=seen_before,
     )
     found = await search.page(session, asked, q=q, wanted=wanted, sort=sort, unmasked=unmasked(caller))
-    audit.note(response, "contacts.read", profiles.exposed(found.items) if unmasked(caller) else ())
+    audit.note(response, "contacts.read", await profiles.exposed(session, found.items) if unmasked(caller) else ())
     return found

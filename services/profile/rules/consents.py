@@ -8,7 +8,7 @@ through merges; of two the later counts. Every answer, with version and proof, s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -24,6 +24,9 @@ PERSONALISATION = "personalisation"
 
 PURPOSES = ("analytics", PROFILING, PERSONALISATION, "marketing", "email", "sms", "push", "phone", "third_party")
 """What may be asked; `*` is everything, `guardian` says that a guardian agrees for a child."""
+
+ASKED = frozenset({EVERYTHING, GUARDIAN, UNSUBSCRIBED, *PURPOSES})
+"""Answers that decide something here; whatever else is answered is kept as it comes."""
 
 CHILD = 14
 """Years; who is younger needs a guardian's consent (PIPL article 31)."""
@@ -116,6 +119,15 @@ def age(traits: Mapping[str, Any], today: date) -> float | None:
     return years if isinstance(years, int | float) and not isinstance(years, bool) and years >= 0 else None
 
 
-def allowed(said: Mapping[str, bool], channel: str, purpose: str) -> bool:
-    """Whether he may be contacted: he has not withdrawn from the channel, the purpose or everything."""
-    return all(said.get(name, True) for name in (EVERYTHING, channel, *ALSO.get(channel, ()), purpose))
+FIRST = ("marketing", "email", "sms", "push", "phone")
+"""Of these an installation may say that a viewer is to be asked first: then silence is a no."""
+
+
+def allowed(said: Mapping[str, bool], channel: str, purpose: str, *, first: Container[str] = ()) -> bool:
+    """Whether he may be contacted: he has not withdrawn from the channel, the purpose or everything.
+
+    For a channel or purpose of `first` he must have said yes, to it or to everything.
+    """
+    if not all(said.get(name, True) for name in (EVERYTHING, channel, *ALSO.get(channel, ()), purpose)):
+        return False
+    return EVERYTHING in said or all(name in said for name in (channel, purpose) if name in first)

@@ -1,41 +1,11 @@
-"""What is contact data and free text, which channels it gives, and how it is shown and sealed."""
+"""Contact data and what viewers wrote: the channels it gives, how it is left out, shown and sealed. See also looks."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
-from services.profile.rules import sealing
-
-CHANNELS: dict[str, tuple[str, ...]] = {
-    "email": ("email", "emailaddress", "mail"),
-    "phone": ("phone", "phonenumber", "mobile", "mobilephone", "mobilenumber", "cellphone", "telephone", "tel"),
-}
-"""Channels, and the traits that hold their address, best first. Names are compared without case and punctuation."""
-
-LISTS = frozenset(
-    {
-        "emails",
-        "emailaddresses",
-        "phones",
-        "phonenumbers",
-        "address",
-        "addresses",
-        "streetaddress",
-        "shippingaddress",
-        "billingaddress",
-        "devicetoken",
-        "devicetokens",
-        "pushtoken",
-        "pushtokens",
-        "apnstoken",
-        "fcmtoken",
-        "registrationid",
-    }
-)
-"""Other names of contact data: it is kept, no channel uses it, and it never leaves either."""
+from services.profile.rules import looks, sealing
 
 TOKENS = ("pushtoken", "devicetoken", "fcmtoken", "apnstoken", "registrationid")
 """Traits that hold the token a push goes to, best first; of a list (`pushTokens`, `deviceTokens`) it is the last."""
@@ -43,139 +13,137 @@ TOKENS = ("pushtoken", "devicetoken", "fcmtoken", "apnstoken", "registrationid")
 INBOX = "inbox"
 """The channel of in-app messages: everybody has it."""
 
-FREE_TEXT = frozenset({"text", "commenttext", "messagetext"})
-"""Names of what viewers write: comments, danmaku, messages. It travels sealed."""
-
 ANY = "contact"
 """Kind of sealed contact data that no channel uses."""
 
-
-_NAMES = LISTS.union(*CHANNELS.values())
-_EMAIL = re.compile(r"[^@\s<>()\[\],;:\"\\]{1,64}@[^@\s<>()\[\],;:\"\\]{1,253}")
-_PHONE = re.compile(r"\+?[0-9][0-9 ().\-]{4,22}[0-9]")
-_VALID = {"email": _EMAIL, "phone": _PHONE}
+HIDDEN = "•••"
+"""What is shown in the place of contact data."""
 
 
-@lru_cache(maxsize=8192)
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-@lru_cache(maxsize=8192)
-def _named(name: str) -> bool:
-    return _plain(name) in _NAMES
-
-
-def is_contact(name: str, value: Any) -> bool:
-    """Whether this is contact data, by its name (`phoneNumber`, `$email`, `device_tokens` …) or as an e-mail address.
-
-    A plain answer (`email: true`) is not an address, and useful in a segment. Sealed contact data is contact data.
-    """
-    if isinstance(value, str):
-        if value.startswith(sealing.MARK):
-            return sealing.kind(value) != sealing.TEXT
-        if "@" in value and _EMAIL.fullmatch(value):
-            return True
-    return _named(name) and value is not None and not isinstance(value, bool)
-
-
-def _may_tell(value: dict[str, Any] | list[Any]) -> bool:
+def _may_tell(value: dict[str, Any] | list[Any], name: str = "") -> bool:
     """Whether there might be contact data in here: a quick look that only ever errs on the side of yes."""
-    for name, inner in value.items() if isinstance(value, dict) else (("", inner) for inner in value):
+    if isinstance(value, dict) and ("id" in value or "value" in value) and looks.called(value) is not None:
+        return True
+    for key, inner in value.items() if isinstance(value, dict) else ((name, inner) for inner in value):
         if isinstance(inner, str):
-            if "@" in inner or inner.startswith(sealing.MARK) or _named(name):
+            if "@" in inner or looks.speaks(key):
+                return True
+            if len(inner) >= looks.SHORTEST and (
+                inner.startswith(sealing.MARK)
+                or "%40" in inner
+                or (inner[0] in looks.BEGINS and looks.TELEPHONE.match(inner))
+            ):
                 return True
         elif isinstance(inner, dict | list):
-            if _named(name) or _may_tell(inner):
+            if looks.speaks(key) or _may_tell(inner, key):
                 return True
-        elif inner is not None and _named(name):
+        elif inner is not None and looks.speaks(key):
             return True
     return False
 
 
-def scrubbed(value: Any) -> Any:
+def scrubbed(value: Any, name: str = "") -> Any:
     """The value without the contact data inside it, at any depth; the same object when there is none."""
-    if isinstance(value, dict | list) and not _may_tell(value):
+    if isinstance(value, dict | list) and not _may_tell(value, name):
         return value
     if isinstance(value, dict):
         clean = {
-            name: scrubbed(inner) if isinstance(inner, dict | list) else inner
-            for name, inner in value.items()
-            if not is_contact(name, inner)
+            key: scrubbed(inner, key) if isinstance(inner, dict | list) else _cleared(inner)
+            for key, called, inner in looks.named(value)
+            if not looks.is_contact(called, inner)
         }
-        same = len(clean) == len(value) and all(clean[name] is value[name] for name in clean)
+        same = len(clean) == len(value) and all(clean[key] is value[key] for key in clean)
         return value if same else clean
     if isinstance(value, list):
-        items = [scrubbed(inner) for inner in value if not is_contact("", inner)]
+        items = [
+            scrubbed(inner, name) if isinstance(inner, dict | list) else _cleared(inner)
+            for inner in value
+            if not looks.is_contact(name, inner)
+        ]
         same = len(items) == len(value) and all(a is b for a, b in zip(items, value, strict=True))
         return value if same else items
+    return _cleared(value)
+
+
+def _cleared(value: Any) -> Any:
+    """A link without the addresses in it: as a whole it says where somebody was, and that is needed."""
+    if isinstance(value, str) and ("@" in value or "%40" in value) and "://" in value and looks.INSIDE.search(value):
+        return looks.IN_URL.sub(HIDDEN, value)
     return value
 
 
-def is_text(name: str, value: Any) -> bool:
-    """Whether this is what a viewer wrote."""
-    return isinstance(value, str) and value != "" and _plain(name) in FREE_TEXT
+def kind(name: str, value: Any, *, texts: bool = True) -> str | None:
+    """As what a value must be sealed: a channel whose address it is, `contact`, `text`; None when it stays as it is.
 
-
-def kind(name: str, value: Any) -> str | None:
-    """As what a value must be sealed: a channel whose address it is, `contact`, `text`; None when it stays as it is."""
+    Without `texts` nothing is taken for what a viewer wrote.
+    """
     if sealing.is_sealed(value):
         return None
-    if is_contact(name, value):
-        plain = _plain(name)
-        return next((one for one, names in CHANNELS.items() if plain in names and _is_address(value, one)), ANY)
-    return sealing.TEXT if is_text(name, value) else None
+    if looks.is_contact(name, value):
+        plain = looks.plain(name)
+        channels = (one for one, names in looks.CHANNELS.items() if plain in names)
+        return next((one for one in channels if looks.is_address(value, one)), ANY)
+    return sealing.TEXT if texts and looks.is_text(name, value) else None
 
 
-@lru_cache(maxsize=8192)
-def _tells(name: str) -> bool:
-    """Whether a value under this name may have to be sealed for the name's sake."""
-    return _plain(name) in _NAMES or _plain(name) in FREE_TEXT
+def has_secret(value: Any, name: str = "", *, texts: bool = True) -> bool:
+    """Whether something in this value must be sealed, or taken out of a link.
 
-
-def has_secret(value: Any, name: str = "") -> bool:
-    """Whether something in this value must be sealed.
-
-    Asked of everything in every event: what neither has a telling name nor an @ in it is passed over at once.
+    Asked of everything in every event: what has neither a telling name nor the looks of an address is passed over at
+    once.
     """
     if isinstance(value, dict):
+        if ("id" in value or "value" in value) and (called := looks.called(value)) is not None:
+            return kind(called[1], value[called[0]], texts=texts) is not None or any(
+                has_secret(inner, key, texts=texts) for key, inner in value.items() if key != called[0]
+            )
         for key, inner in value.items():
             if isinstance(inner, str):
-                if ("@" in inner or _tells(key)) and kind(key, inner) is not None:
+                if (
+                    "@" in inner
+                    or looks.tells(key)
+                    or (
+                        len(inner) >= looks.SHORTEST
+                        and ("%40" in inner or (inner[0] in looks.BEGINS and looks.TELEPHONE.match(inner)))
+                    )
+                ) and _is_secret(key, inner, texts=texts):
                     return True
             elif isinstance(inner, dict | list):
-                if has_secret(inner, key):
+                if has_secret(inner, key, texts=texts and key not in looks.CAMPAIGN):
                     return True
-            elif _tells(key) and kind(key, inner) is not None:
+            elif looks.tells(key) and kind(key, inner) is not None:
                 return True
     elif isinstance(value, list):
         for inner in value:
             if isinstance(inner, str):
-                if "@" in inner and kind("", inner) is not None:
+                if _is_secret(name, inner, texts=texts):
                     return True
-            elif isinstance(inner, dict | list) and has_secret(inner):
+            elif isinstance(inner, dict | list) and has_secret(inner, name, texts=texts):
                 return True
-    elif isinstance(value, str) and "@" in value:
-        return kind(name, value) is not None
-    return _tells(name) and kind(name, value) is not None
+    elif isinstance(value, str):
+        return _is_secret(name, value, texts=texts)
+    return looks.tells(name) and kind(name, value, texts=texts) is not None
 
 
-def _is_address(value: Any, channel: str) -> bool:
-    return isinstance(value, str) and _VALID[channel].fullmatch(value.strip()) is not None
+def _is_secret(name: str, value: str, *, texts: bool) -> bool:
+    return kind(name, value, texts=texts) is not None or _cleared(value) is not value
 
 
-def sealed(value: Any, seal: Callable[[str, Any], str], name: str = "") -> Any:
+def sealed(value: Any, seal: Callable[[str, Any], str], name: str = "", *, texts: bool = True) -> Any:
     """The value with the contact data and free text in it sealed by `seal(kind, value)`; the same without any."""
-    of = kind(name, value)
+    of = kind(name, value, texts=texts)
     if of is not None:
         return seal(of, value)
     if isinstance(value, dict):
-        inside = {key: sealed(inner, seal, key) for key, inner in value.items()}
+        inside = {
+            key: sealed(inner, seal, called, texts=texts and key not in looks.CAMPAIGN)
+            for key, called, inner in looks.named(value)
+        }
         return value if all(inside[key] is value[key] for key in inside) else inside
     if isinstance(value, list):
-        items = [sealed(inner, seal) for inner in value]
+        items = [sealed(inner, seal, name, texts=texts) for inner in value]
         return value if all(a is b for a, b in zip(items, value, strict=True)) else items
-    return value
+    return _cleared(value)
 
 
 def has_sealed(value: Any) -> bool:
@@ -196,21 +164,24 @@ def opened(value: Any, unseal: Callable[[str], Any]) -> Any:
     return unseal(value) if sealing.is_sealed(value) else value
 
 
-def masked(value: Any, name: str = "") -> Any:
+def masked(value: Any, name: str = "", *, texts: bool = True) -> Any:
     """The value with contact data and what he wrote unreadable: `b•••@example.com`, `•••67`, `•••`; names stay."""
-    if sealing.is_sealed(value) or is_text(name, value):
-        return "•••"
-    if is_contact(name, value):
-        if isinstance(value, str) and _EMAIL.fullmatch(value):
-            return f"{value[0]}•••@{value.rpartition('@')[2]}"
-        if isinstance(value, str) and _PHONE.fullmatch(value):
-            return f"•••{value[-2:]}"
-        return "•••"
+    if sealing.is_sealed(value) or (texts and looks.is_text(name, value)):
+        return HIDDEN
+    if looks.is_contact(name, value):
+        if isinstance(value, str) and looks.EMAIL.fullmatch(value):
+            return f"{value[0]}{HIDDEN}@{value.rpartition('@')[2]}"
+        if isinstance(value, str) and looks.PHONE.fullmatch(value):
+            return f"{HIDDEN}{value[-2:]}"
+        return HIDDEN
     if isinstance(value, dict):
-        return {key: masked(inner, key) for key, inner in value.items()}
+        return {
+            key: masked(inner, called, texts=texts and key not in looks.CAMPAIGN)
+            for key, called, inner in looks.named(value)
+        }
     if isinstance(value, list):
-        return [masked(inner) for inner in value]
-    return value
+        return [masked(inner, name, texts=texts) for inner in value]
+    return _cleared(value)
 
 
 def address(traits: Mapping[str, Any], channel: str) -> str | None:
@@ -220,19 +191,19 @@ def address(traits: Mapping[str, Any], channel: str) -> str | None:
     if channel == "push":
         return _token(traits)
     channel = "phone" if channel == "sms" else channel
-    names = CHANNELS.get(channel, ())
+    names = looks.CHANNELS.get(channel, ())
     found: dict[str, str] = {}
     for name, value in traits.items():
-        plain = _plain(name)
-        if plain in names and (sealing.kind(value) == channel or _is_address(value, channel)):
-            found.setdefault(plain, value.strip())
+        plain = looks.plain(name)
+        if plain in names and (sealing.kind(value) == channel or looks.is_address(value, channel)):
+            found.setdefault(plain, str(value).strip())
     return next((found[name] for name in names if name in found), None)
 
 
 def _token(traits: Mapping[str, Any]) -> str | None:
     found: dict[str, str] = {}
     for name, value in traits.items():
-        plain = _plain(name).removesuffix("s")
+        plain = looks.plain(name).removesuffix("s")
         last = value[-1] if isinstance(value, list) and value else value
         if plain in TOKENS and isinstance(last, str) and last.strip():
             found.setdefault(plain, last.strip())
@@ -240,5 +211,5 @@ def _token(traits: Mapping[str, Any]) -> str | None:
 
 
 def channels(traits: Mapping[str, Any]) -> list[str]:
-    """Channels this viewer has an address for."""
-    return [channel for channel in CHANNELS if address(traits, channel) is not None]
+    """Channels this viewer has an address for: `push` is a device's token."""
+    return [channel for channel in (*looks.CHANNELS, "push") if address(traits, channel) is not None]

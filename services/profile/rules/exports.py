@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from services.profile.rules import cells, contacts, search
+from services.profile.rules import cells, looks, search
 from services.profile.rules.workbook import Cell
 from services.profile.schemas.profiles import Profile
 
@@ -22,7 +22,7 @@ def problem(columns: Sequence[str], *, pseudonymous: bool) -> str | None:
             return f"{column!r} is no column; write trait:city, id:user_id or one of {', '.join(PLAIN)}"
         if pseudonymous and kind == "id":
             return f"{column!r} says who it is: a pseudonymous export holds no ids"
-        if pseudonymous and kind == "trait" and (contacts.is_contact(name, "x") or search.is_name(name)):
+        if pseudonymous and kind == "trait" and (looks.speaks(name) or search.is_name(name)):
             return f"{column!r} says who it is: a pseudonymous export holds no names and no contact data"
     if len(set(columns)) < len(columns):
         return "a column is named twice"

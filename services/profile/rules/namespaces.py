@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from services.profile.rules import blind, contacts
+from services.profile.rules import blind, contacts, looks
 from services.profile.rules.identities import origin, parts
 from shared.contracts import EventReceived
 
@@ -22,8 +23,17 @@ LONGEST = 512
 MOST = 20
 """Ids taken from one call."""
 
-Blind = Callable[[str, str], str]
-"""The blind index of a contact id: (namespace, value) → letters."""
+
+class Blind(NamedTuple):
+    """The blind index of contact ids, `blind(namespace, value)` → letters; what is contact data besides addresses."""
+
+    index_of: Callable[[str, str], str]
+    contacts: frozenset[str] = frozenset()
+    """Namespaces of which operators said that their values are contact data."""
+
+    def __call__(self, namespace: str, value: str) -> str:
+        """The letters that stand for this value."""
+        return self.index_of(namespace, value)
 
 
 class Namespace(NamedTuple):
@@ -85,28 +95,56 @@ def of(spaces: Spaces, one: str) -> Namespace:
 
 def is_contact(one: str) -> bool:
     """Whether an origin stands for contact data: it is never told as a link and never shown as an id."""
-    return parts(one)[0] in CONTACTS
+    namespace, value = parts(one)
+    return namespace in CONTACTS or blind.is_index(value)
 
 
 def contact(blind_index: Blind, namespace: str, value: Any) -> str | None:
     """The origin of a contact id; None when the value is none. An index (`~…`) stands for itself."""
     if not isinstance(value, str):
         return None
-    if value.startswith(blind.MARK) and len(value) == len(blind.MARK) + blind.LETTERS:
+    if blind.is_index(value):
         return origin(namespace, value)
+    if namespace not in CONTACTS:
+        return origin(namespace, blind.MARK + blind_index(namespace, value)) if value.strip() else None
     address = contacts.address({namespace: value}, namespace)
     return origin(namespace, blind.MARK + blind_index(namespace, address)) if address else None
+
+
+@lru_cache(maxsize=1024)
+def _channel(namespace: str) -> str | None:
+    """The namespace of contact data that one of another name stands for: `mobile`, `email_address`."""
+    plain = looks.plain(namespace)
+    return next((one for one in CONTACTS if plain in looks.CHANNELS[one]), None)
+
+
+def known_as(blind_index: Blind | None, namespace: str, value: str) -> str | None:
+    """The origin by which an id is known; None where it is contact data that is no address, or cannot be hidden.
+
+    An e-mail address, or a number with its country's code, is what it is under any name: as `crm_id` it would be told
+    to every service. What operators call a user or a visitor stays what it is (decision 10).
+    """
+    its = _channel(namespace)
+    if its is None and namespace not in (USER, ANONYMOUS):
+        if "@" in value and looks.is_email(value):
+            its = "email"
+        elif value[:1] == "+" and looks.is_phone(value):
+            its = "phone"
+        elif blind_index is not None and namespace in blind_index.contacts:
+            its = namespace
+    if its is None:
+        return origin(namespace, value)
+    return contact(blind_index, its, value) if blind_index is not None else None
 
 
 def further(item: EventReceived, blind_index: Blind | None, said: Blocked = MappingProxyType({})) -> list[str]:
     """Origins a call names besides userId, anonymousId and previousId: device, externalIds, contact traits."""
     found: list[str] = []
     for namespace, value in _named(item.context):
-        if namespace in CONTACTS:
-            if blind_index is not None and (one := contact(blind_index, namespace, value)):
+        if 0 < len(value) <= LONGEST and "\0" not in value and not is_nobodys(said, namespace, value):
+            one = known_as(blind_index, namespace, value)
+            if one is not None:
                 found.append(one)
-        elif 0 < len(value) <= LONGEST and "\0" not in value and not is_nobodys(said, namespace, value):
-            found.append(origin(namespace, value))
     if item.type == "identify" and blind_index is not None:
         for namespace in CONTACTS:
             address = contacts.address(item.traits, namespace)

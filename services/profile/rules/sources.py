@@ -17,6 +17,12 @@ from services.profile.rules.definitions import Definition
 KINDS: Mapping[str, int] = {"operator": 200, "sdk": 100, "import": 100, "computed": 50}
 """Kinds of sources with the ranks they have until somebody sets others: what an operator corrects stays corrected."""
 
+FILE = "import:"
+"""How the sources of imported files begin."""
+
+BULK = "sdk:bulk:"
+"""How the sources of the bulk API begin."""
+
 HIDDEN = "•••"
 """What is shown instead of a personal value to those who may not see it."""
 
@@ -47,6 +53,11 @@ PLAIN = Registry()
 
 EQUAL = Registry(ranks=dict.fromkeys(KINDS, KINDS["sdk"]))
 """All sources are believed alike: the last one counts."""
+
+
+def is_second_hand(source: str) -> bool:
+    """Whether a source says what others have written down of a viewer: a file, or the bulk API."""
+    return source.startswith((FILE, BULK))
 
 
 def of(source: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from services.profile.rules import consents, contacts, definitions, operations, sources
+from services.profile.rules import consents, contacts, definitions, looks, operations, sources
 from services.profile.rules.sources import Registry
 from shared import clock
 
@@ -17,6 +17,9 @@ Given = tuple[datetime, Mapping[str, Any]]
 
 MAX_BYTES = 64 * 1024
 """A profile is told whole in one message of at most 128 KB, so its traits must stay well below that."""
+
+LARGEST = 16 * 1024
+"""Bytes of one value as JSON: a larger one is refused, since it would take the place of all others."""
 
 
 class Trait(msgspec.Struct, frozen=True, array_like=True):
@@ -71,6 +74,11 @@ def absorb(held: Mapping[str, Trait], given: Iterable[Given], *, source: str = "
 
     At equal times the later call wins. Repeating a value moves `at` and leaves `since`. What other sources say stays.
     """
+    return fit(heard(held, given, source=source))
+
+
+def heard(held: Mapping[str, Trait], given: Iterable[Given], *, source: str = "") -> Traits:
+    """Traits after these calls as `absorb` says, before there is room for all of them."""
     result = dict(held)
     for at, traits in given:
         for name, value in traits.items():
@@ -78,7 +86,7 @@ def absorb(held: Mapping[str, Trait], given: Iterable[Given], *, source: str = "
             said = _said(_by(whole, source), at, value, source)
             if said is not None:
                 result[name] = _beside(whole, said)
-    return fit(result)
+    return result
 
 
 def _said(old: Trait | None, at: datetime, value: Any, source: str) -> Trait | None:
@@ -98,19 +106,28 @@ def _said(old: Trait | None, at: datetime, value: Any, source: str) -> Trait | N
 
 
 def _by(whole: Trait | None, source: str) -> Trait | None:
-    """What one source says."""
+    """What one source says; of files what the last of them says."""
     if whole is None or (whole.source == source and not whole.others):
         return whole
-    return next((one for one in whole.candidates if one.source == source), None)
+    return next((one for one in whole.candidates if _speaks_for(one.source, source)), None)
 
 
 def _beside(whole: Trait | None, said: Trait) -> Trait:
     """A trait with what one source says now beside what others say; the order does not depend on who came first."""
     if whole is None or (whole.source == said.source and not whole.others):
         return said
-    every = [said, *(alone(one) for one in whole.candidates if one.source != said.source)]
+    every = [said, *(alone(one) for one in whole.candidates if not _speaks_for(one.source, said.source))]
     first, *others = sorted(every, key=lambda one: (one.at, one.source), reverse=True)
     return msgspec.structs.replace(first, others=tuple(others))
+
+
+def _speaks_for(source: str, other: str) -> bool:
+    """Whether what one source says takes the place of what the other said.
+
+    Files are one source: a platform that imports every night would else keep every night's word, until all its other
+    traits had lost their place (test_imports_every_night_take_no_place).
+    """
+    return source == other or (source.startswith(sources.FILE) and other.startswith(sources.FILE))
 
 
 def alone(trait: Trait) -> Trait:
@@ -156,6 +173,23 @@ def candidates(identities: Iterable[Mapping[str, Trait]]) -> dict[str, list[Trai
     return found
 
 
+def refuses(name: str, value: Any) -> bool:
+    """Whether an answer is a no to being contacted, or to a purpose."""
+    return value is (name == consents.UNSUBSCRIBED)
+
+
+def overturns(name: str, value: Any, counts: Any) -> bool:
+    """Whether a file that says this would take back the no that counts: lists are old, and only he takes it back."""
+    return is_own_word(name) and refuses(name, counts) and not refuses(name, value)
+
+
+def own_words(name: str, said: Sequence[Trait]) -> Sequence[Trait]:
+    """What was said of an answer, without the yes of a file where somebody has said no: ids may meet later."""
+    if not any(sources.is_second_hand(one.source) for one in said) or not any(refuses(name, one.value) for one in said):
+        return said
+    return [one for one in said if refuses(name, one.value) or not sources.is_second_hand(one.source)]
+
+
 def is_own_word(name: str) -> bool:
     """Whether a trait is the viewer's own word about being contacted: the last one counts, whatever its source."""
     return consents.is_consent(name) or name == consents.UNSUBSCRIBED
@@ -169,7 +203,7 @@ def view(identities: Iterable[Mapping[str, Trait]], registry: Registry = sources
     result: Traits = {}
     for name, said in candidates(identities).items():
         # Of two answers about consent the last one counts, whoever wrote it down.
-        found = winner(said, sources.EQUAL if is_own_word(name) else registry)
+        found = winner(own_words(name, said), sources.EQUAL) if is_own_word(name) else winner(said, registry)
         if found is not None:
             since = found.since if len(said) == 1 else _since(found, said, registry)
             result[name] = msgspec.structs.replace(found, since=since, others=()) if len(said) > 1 else found
@@ -179,24 +213,6 @@ def view(identities: Iterable[Mapping[str, Trait]], registry: Registry = sources
     return fit(result)
 
 
-def fit(traits: Traits) -> Traits:
-    """The traits, without those heard longest ago where all together are larger than `MAX_BYTES`."""
-    if len(msgspec.json.encode(traits)) <= MAX_BYTES:
-        return traits
-    kept: Traits = {}
-    size = 2
-    for name, trait in sorted(traits.items(), key=lambda item: (item[1].at, item[0]), reverse=True):
-        size += len(msgspec.json.encode((name, trait)))
-        if size > MAX_BYTES:
-            break
-        kept[name] = trait
-    return kept
-
-
-def whole(identities: Iterable[Mapping[str, Trait]], registry: Registry = sources.PLAIN) -> Whole:
-    """What may be told of a profile. Of a personal birthday that is the day without its year."""
-    today = clock.now().date()
-    traits = aged(view(identities, registry), today)
 def aged(traits: Traits, today: date) -> Traits:
     """Traits of a profile on a day: the age comes from the birthday where nobody says it, since the last of them."""
     said = traits.get("birthday")
@@ -224,11 +240,36 @@ def _weight(name: str) -> int:
     return 2 if name.removeprefix(consents.PREFIX) in consents.ASKED else 1
 
 
+def fit(traits: Traits) -> Traits:
+    """The traits, without those heard longest ago where all together are larger than `MAX_BYTES`.
+
+    What he said about being contacted comes first: without it he could be reached again. A trait that has no room with
+    what every source says of it keeps what was said last.
+    """
+    if len(msgspec.json.encode(traits)) <= MAX_BYTES:
+        return traits
+    kept: Traits = {}
+    size = 2
+    ordered = sorted(traits.items(), key=lambda item: (_weight(item[0]), item[1].at, item[0]), reverse=True)
+    for name, trait in ordered:
+        for one in (trait, alone(trait)):
+            more = len(msgspec.json.encode((name, one)))
+            if size + more <= MAX_BYTES:
+                kept[name] = one
+                size += more
+                break
+    return kept
+
+
+def whole(identities: Iterable[Mapping[str, Trait]], registry: Registry = sources.PLAIN) -> Whole:
+    """What may be told of a profile. Of a personal birthday that is the day without its year."""
+    today = clock.now().date()
+    traits = aged(view(identities, registry), today)
     values = {name: trait.value for name, trait in traits.items()}
     public = {
         name: contacts.scrubbed(value)
         for name, value in values.items()
-        if not consents.is_consent(name) and not registry.is_personal(name) and not contacts.is_contact(name, value)
+        if not consents.is_consent(name) and not registry.is_personal(name) and not looks.is_contact(name, value)
     }
     if "birthday" in values and "birthday" not in public and (day := definitions.day_of_year(values["birthday"])):
         public["birthday"] = day

@@ -114,6 +114,11 @@ class NamespaceInput(Input):
     most: int = Field(ge=1, le=500, description="Ids of this kind one viewer may have; 1 means they tell people apart")
     merges_per_day: int = Field(ge=0, le=10_000, description="Merges through such ids into one profile in 24 hours")
     shared: bool = Field(False, description="Several people may use it: it never draws a stranger in")
+    contact: bool | None = Field(
+        None,
+        description="The values are contact data (a number, an address, an account at a messenger): only a blind index "
+        "of each is kept. Fixed once there are such ids; email and phone always are. If absent, it stays as it is",
+    )
     blocked: list[Annotated[str, StringConstraints(max_length=512)]] | None = Field(
         None,
         max_length=1000,

@@ -73,10 +73,16 @@ async def space(session: AsyncSession, name: str) -> Found | None:
 
 async def put_space(session: AsyncSession, name: str, values: Mapping[str, Any], at: datetime) -> None:
     """Set a namespace up, or change it."""
-    statement = upsert(namespaces).values(name=name, contact=False, updated_at=at, **values)
+    statement = upsert(namespaces).values(name=name, updated_at=at, **values)
     await session.execute(
         statement.on_conflict_do_update(index_elements=["name"], set_=dict(values) | {"updated_at": at})
     )
+
+
+async def is_used(session: AsyncSession, name: str) -> bool:
+    """Whether there is an id of this namespace. It looks through all ids, for operators only."""
+    found = select(identities.c.origin).where(func.starts_with(identities.c.origin, f"{name}:")).limit(1)
+    return await session.scalar(found) is not None
 
 
 async def groups(session: AsyncSession, profile_ids: Iterable[int], *, since: datetime) -> dict[int, Group]:
