@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from prometheus_client import Counter
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import import_lines, links, profiles
+from services.profile.actions import import_lines, links, merges, profiles
 from services.profile.rules.events import Call
 from services.profile.schemas.erasures import Erasure, Lifting, NewErasure
 from services.profile.store import erasures
 from services.profile.store import links as link_store
+from services.profile.store import merges as merge_store
 from services.profile.tables import events, metadata, redirects, suppressed
 from shared import clock, erasure, lasting, pages, telemetry
 from shared.bus import Unanswered
@@ -77,9 +78,8 @@ def blind(key: bytes, origin: str) -> str:
 async def request(session: AsyncSession, wanted: NewErasure, *, by: str) -> Erasure:
     """Forget a viewer here, and tell the others to. Raises UnknownProfile."""
     await erasures.close(session)
-    profile_id = await profiles.found(session, wanted.ref, field="ref")
-    origins = await erasures.lock_identities(session, profile_id)
-    ids = [profile_id, *await erasures.former_ids(session, profile_id)]
+    profile_id, origins = await _locked(session, wanted.ref)
+    ids = [profile_id, *await merge_store.parts(session, profile_id)]
     now = clock.now()
     number = await erasures.add(
         session,
@@ -99,6 +99,18 @@ async def request(session: AsyncSession, wanted: NewErasure, *, by: str) -> Eras
     for one in ids:
         tell(session, ProfileErased(erasure_id=number, profile_id=one, origins=origins))
     return await shown(session, number)
+
+
+async def _locked(session: AsyncSession, ref: str) -> tuple[int, list[str]]:
+    """The viewer and his ids, locked as everybody locks them: what others were about to add is there, or will not be.
+
+    Raises UnknownProfile.
+    """
+    for _ in range(profiles.ATTEMPTS):
+        profile_id = await profiles.found(session, ref, field="ref")
+        if origins := await merges.lock(session, [profile_id]):
+            return profile_id, origins
+    raise profiles.UnknownProfile(profiles.MOVING.format(ref), field="ref")
 
 
 async def lift(session: AsyncSession, wanted: Lifting, *, by: str) -> Erasure:
@@ -184,7 +196,7 @@ async def _carry_on(house: House, row: Row[Any]) -> None:
         standing = answer_.standing
         swept = {stream: swept.get(stream, 0) + count for stream, count in answer_.removed.items()}
     async with house.db.transaction() as session:
-        if mine := await erasure.remaining(session, KEEPS, ids, origins):
+        if mine := await left_here(session, ids, origins):
             left["profile"] = mine
         now = clock.now()
         done = not left and not any(standing.values())
@@ -195,6 +207,26 @@ async def _carry_on(house: House, row: Row[Any]) -> None:
             blinds = [blind(key, origin) for origin in origins]
             values |= {"state": "finished", "finished_at": now, "origins": {"ids": ids, "blinds": blinds}}
         await erasures.change(session, row.id, **values)
+
+
+async def erased_among(session: AsyncSession, origins: Collection[str]) -> set[str]:
+    """Which of these identities belong to who was erased: what comes of them is dropped."""
+    if not origins or not await erasures.enter(session):
+        return set()
+    key = await lasting.key(session, PURPOSE, since=suppressed)
+    blinds = {blind(key, one): one for one in origins}
+    return {blinds[one] for one in await erasures.suppressed_among(session, list(blinds))}
+
+
+async def left_here(session: AsyncSession, ids: Sequence[int], origins: Sequence[str]) -> dict[str, int]:
+    """Rows about him that were left here, by table. They go now, and the next look proves it.
+
+    Something may be added while he goes, by whoever had begun before and asks no lock: a note that he was touched.
+    """
+    left = await erasure.remaining(session, KEEPS, ids, origins)
+    if left:
+        await erasure.forget(session, KEEPS, ids, origins)
+    return left
 
 
 async def admit(session: AsyncSession, batch: list[Call]) -> list[Call]:

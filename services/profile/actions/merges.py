@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.profile.actions import telling
 from services.profile.rules import namespaces
 from services.profile.rules.identities import parts
-from services.profile.store import identities, leanings
+from services.profile.store import identities, leanings, search
 from services.profile.store import merges as store
 from services.profile.store.merges import Move
 from shared.contracts import IdentityLinked, ProfileMerged, ProfileSplit
@@ -24,7 +24,12 @@ async def _lean(session: AsyncSession, moves: Sequence[Move]) -> None:
     await leanings.note(session, {one for move in moves for one in (move.from_id, move.into_id)})
 
 
-FOLLOWS: tuple[Follow, ...] = (_lean,)
+async def _find(session: AsyncSession, moves: Sequence[Move]) -> None:
+    """Who became part of another is found as that one alone, and who is two again as both."""
+    await search.touch(session, dict.fromkeys((one for move in moves for one in (move.from_id, move.into_id)), True))
+
+
+FOLLOWS: tuple[Follow, ...] = (_lean, _find)
 """Whoever keeps such a column, or something that follows from all of a viewer's ids, names his function here."""
 
 

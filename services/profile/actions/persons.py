@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.profile.actions import keys, profiles
 from services.profile.actions.keys import Opener
 from services.profile.rules import contacts
-from services.profile.store import erasures, identities
+from services.profile.store import identities, merges
 from shared.contracts import SERVICES, PersonAnswered, PersonAsked
 from shared.house import House
 
@@ -29,7 +29,7 @@ async def found(session: AsyncSession, ref: str) -> Person:
     profile_id = await profiles.found(session, ref, field="ref")
     origins = [one.origin for one in (await identities.of(session, [profile_id]))[profile_id]]
     opening = await keys.opener(session, origins)
-    ids = [profile_id, *await erasures.former_ids(session, profile_id)]
+    ids = [profile_id, *await merges.parts(session, profile_id)]
     return Person(profile_id, ids, {origin: opening(origin) for origin in origins})
 
 

@@ -11,7 +11,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.tables import identities, redirects
 from services.profile.tables.privacy import erasures, suppressed
 
 _GATE = "hashtextextended('profile.erasures', 0)"
@@ -76,17 +75,6 @@ async def dropped(session: AsyncSession, erasure_ids: Sequence[int]) -> dict[int
     query = select(suppressed.c.erasure_id, func.sum(suppressed.c.dropped)).group_by(suppressed.c.erasure_id)
     rows = await session.execute(query.where(suppressed.c.erasure_id.in_(erasure_ids)))
     return {row[0]: int(row[1]) for row in rows}
-
-
-async def lock_identities(session: AsyncSession, profile_id: int) -> list[str]:
-    """Origins of a profile, locked."""
-    query = select(identities.c.origin).where(identities.c.profile_id == profile_id).order_by(identities.c.origin)
-    return list(await session.scalars(query.with_for_update()))
-
-
-async def former_ids(session: AsyncSession, profile_id: int) -> list[int]:
-    """Ids that became part of this profile."""
-    return sorted(await session.scalars(select(redirects.c.profile_id).where(redirects.c.into_id == profile_id)))
 
 
 async def add(session: AsyncSession, values: Mapping[str, Any]) -> int:
