@@ -110,7 +110,7 @@ async def by_kind(
     return (await session.execute(statement if keys is None else statement.where(tags.c.key.in_(keys)))).all()
 
 
-async def using(session: AsyncSession, segments: Collection[str] | None) -> Sequence[Row[Any]]:
+async def using(session: AsyncSession, segments: Collection[str] | None) -> Sequence[Row[*tuple[Any, ...]]]:
     """Tags that follow one of these segments (None: any): key, name, segment."""
     query = select(tags.c.key, tags.c.name, tags.c.segment)
     query = query.where(tags.c.segment.is_not(None), tags.c.state != "deleted")
