@@ -71,12 +71,27 @@ def test_its_variables_are_known_to_the_code(compose: dict[str, Any], service: s
     )
 
 
+def test_the_manners_of_campaigns_can_be_set(compose: dict[str, Any]) -> None:
+    given = compose["services"]["campaign"]["environment"]
+    names = ("SMTP_URL", "SMS_URL", "PUSH_URL", "MARKETING_CAP", "QUIET_HOURS", "DEFAULT_ZONE", "APPROVE_OWN")
+    defaults = {
+        name: match[2]
+        for name in names
+        if (match := re.fullmatch(rf"\$\{{MARQUEE_{name}(:?-)(.*)\}}", given.get(f"MARQUEE_{name}", "")))
+    }
+    assert set(defaults) == set(names)
+    needed = {"database_url": "postgresql://x", "nats_url": "x", "nats_monitor_url": "x", "secret": "s" * 32}
+    read = CampaignSettings.model_validate(needed | {name.lower(): value for name, value in defaults.items()})
+    assert (read.marketing_cap, read.quiet_hours, read.default_zone) == (5, "22:00-08:00", "Asia/Shanghai")
+    assert not read.approve_own
+
+
 def test_env_makes_every_secret_it_requires() -> None:
     required = set(re.findall(r"\$\{(\w+):\?", FILE.read_text()))
     made = dict(line.split("=", 1) for line in secrets.as_environment(secrets.fresh()).splitlines())
     assert set(made) == required
     assert all(re.fullmatch(r"[A-Za-z0-9_-]+", value) for value in made.values())
-    passwords = [value for name, value in made.items() if name.endswith("_PASSWORD")]
+    passwords = [value for name, value in made.items() if name.startswith("NATS_")]
     assert all(value[0].isalpha() for value in passwords), "nats-server reads a value like 12e4 as a number"
 
 
