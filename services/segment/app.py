@@ -12,7 +12,7 @@ from services.segment.actions import judging, segments, snapshots
 from services.segment.answers import ANSWERS
 from services.segment.listeners import LISTENERS
 from services.segment.routes import ROUTERS
-from services.segment.settings import Settings
+from services.segment.settings import Settings, time_zone
 from services.segment.steps import STEPS
 from services.segment.tables import metadata
 from services.segment.timers import JOBS, TIMERS
@@ -52,5 +52,6 @@ SERVICE = Service(
 
 
 def create(settings: Common) -> FastAPI:
-    """The app with these settings."""
+    """The app with these settings. Raises pydantic's error for a MARQUEE_TIME_ZONE that is none."""
+    time_zone()
     return create_app(SERVICE, settings)

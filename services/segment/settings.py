@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
+from functools import cache
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared import days
 from shared.settings import Settings as Common
+
+
+def _known(name: str) -> str:
+    if days.zone(name) is None:
+        raise ValueError("is no time zone: it must be one like Asia/Shanghai, or an offset like +08:00")
+    return name
+
+
+class Days(BaseSettings):
+    """Where days begin, as everywhere in this installation."""
+
+    model_config = SettingsConfigDict(env_prefix="MARQUEE_", extra="ignore")
+
+    time_zone: Annotated[str, AfterValidator(_known)] = "+08:00"
+    """An IANA name or an offset; days that are over stay as they were counted."""
+
+
+@cache
+def time_zone() -> tuple[str, tzinfo]:
+    """The zone of this process's days, with its name."""
+    name = Days().time_zone
+    found = days.zone(name)
+    assert found is not None
+    return name, found
 
 
 class Settings(Common):

@@ -65,6 +65,7 @@ segment_versions = Table(
     Column("rule", JSONB),
     Column("archived", Boolean, nullable=False),
     Column("at", TIME, nullable=False),
+    Column("by", Text),
     comment="What each definition was, and since when",
 )
 
@@ -173,6 +174,30 @@ transitions = Table(
     comment="Who came and went, when and why: Roaring bitmaps of ids, a row per segment, block and cause of a tick",
 )
 
+latest_moves = Table(
+    "latest_moves",
+    metadata,
+    Column("block", Integer, primary_key=True, autoincrement=False),
+    Column("segment_id", Integer, primary_key=True, autoincrement=False),
+    Column("upto", BigInteger, nullable=False),
+    Column("wanted", Boolean, nullable=False),
+    Column("moves", LargeBinary),
+    Index("latest_moves_wanted", "block", postgresql_where=text("wanted")),
+    comment="Of busy blocks, the last entry or exit of each place up to this row of the log: who asks since when"
+    " somebody is in reads on from there; wanted: many rows came since",
+)
+
+places = Table(
+    "places",
+    metadata,
+    Column("segment_id", Integer, primary_key=True, autoincrement=False),
+    Column("profile_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("lent", Boolean, nullable=False),
+    Index(None, "profile_id"),
+    comment="Places on lists that merges moved: lent, of who is on a list only because a part of him stood there;"
+    " else of who stood there and is part of another one since",
+)
+
 list_rows = Table(
     "list_rows",
     metadata,
@@ -193,7 +218,7 @@ tallies = Table(
     Column("entered", BigInteger, nullable=False),
     Column("left", BigInteger, nullable=False),
     Index(None, "segment_id", "day"),
-    comment="How many came and went, by segment and UTC day; sizes are their sums. Only inserted, so ticks never wait"
+    comment="How many came and went, by segment and day; sizes are their sums. Only inserted, so ticks never wait"
     " for each other; folded by the clock",
 )
 

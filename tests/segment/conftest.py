@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from services.segment.app import SERVICE
 from shared import outbox
+from shared.contracts import Use, UsesAnswered, UsesAsked
 from shared.database import Database
 from shared.settings import Settings
 from tests.harness.databases import Databases
@@ -18,8 +19,20 @@ from tests.harness.houses import Opening, Running
 
 @pytest.fixture
 async def home(open_house: Callable[..., Opening]) -> Running:
-    """Segment, running alone."""
-    return await open_house(SERVICE)
+    """Segment, running alone; what the other services need of it is nothing."""
+    running = await open_house(SERVICE)
+    await used(running, {})
+    return running
+
+
+async def used(running: Running, by: Mapping[str, Sequence[Use]]) -> None:
+    """Play the other services: what each needs segments for."""
+    for service in ("campaign", "profile", "recommend"):
+        await running.answer(UsesAsked, _says(UsesAnswered(uses=list(by.get(service, ())))), of=service)
+
+
+def _says(answer: UsesAnswered) -> Callable[[UsesAsked], UsesAnswered]:
+    return lambda _: answer
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from services.segment.actions import lists
-from services.segment.settings import Settings
+from services.segment.app import SERVICE
+from services.segment.settings import Settings, time_zone
 from services.segment.store import log
 from services.segment.tables import list_rows, transitions
 from shared import clock, jobs, roaring
@@ -21,9 +24,11 @@ from shared.contracts import (
     ResolveAsked,
     SegmentChanged,
     SegmentDefined,
+    Use,
 )
 from tests.harness.eventually import eventually
-from tests.harness.houses import Running
+from tests.harness.houses import Opening, Running
+from tests.segment.conftest import used
 from tests.segment.test_live import _is, filled, make, members, moves
 from tests.segment.words import event, profile
 
@@ -84,13 +89,92 @@ async def test_who_asks_whom_and_what_that_forbids(home: Running) -> None:
     problem = await ask(home, "PATCH", "/a", {"rule": {"in_segment": "a"}}, status=409)
     assert "a → a" in problem["detail"]
     problem = await ask(home, "DELETE", "/a", status=409)
-    assert "b, c" in problem["detail"]
+    assert "segment 'b', segment 'c'" in problem["detail"]
     body = {"key": "d", "name": "d", "rule": {"all": [VIP, {"in_segment": "nothing"}]}}
     problem = await ask(home, "POST", "", body, status=422)
     assert problem["errors"][0]["field"] == "rule.all.1.in_segment"
     for key in ("c", "b", "a"):
         await ask(home, "DELETE", f"/{key}")
     await ask(home, "POST", "", {"key": "e", "name": "e", "rule": {"in_segment": "a"}}, status=422)
+
+
+async def test_what_campaigns_creatives_and_tags_use_is_shown_and_not_archived(
+    open_house: Callable[..., Opening],
+) -> None:
+    home: Running = await open_house(SERVICE)
+    await make(home, "vip", VIP)
+    await make(home, "others", {"not": {"in_segment": "vip"}})
+    await make(home, "free", VIP)
+    away = await home.client.delete("/v1/segments/free")
+    assert (away.status_code, away.headers["Retry-After"]) == (503, "5")
+    assert "campaign and profile and recommend may use 'free'" in away.json()["detail"]
+    assert (await ask(home, "GET", "/graph"))["unasked"] == ["campaign", "profile", "recommend"]
+    sale = Use(segment="others", kind="campaign", key="sale", name="Sale")
+    tag = Use(segment="vip", kind="tag", key="gold", name="Gold")
+    hero = Use(segment="vip", kind="creative", key="home/hero", name="Home")
+    await used(home, {"campaign": [sale], "profile": [tag], "recommend": [hero]})
+    found = await ask(home, "GET", "/vip/dependencies")
+    assert ([one["key"] for one in found["used_by"]], found["unasked"]) == (["sale", "gold", "home/hero"], [])
+    assert [one["key"] for one in (await ask(home, "GET", "/others/dependencies"))["used_by"]] == ["sale"]
+    graph = await ask(home, "GET", "/graph")
+    assert [(one["segment"], one["kind"]) for one in graph["uses"]] == [
+        ("others", "campaign"),
+        ("vip", "tag"),
+        ("vip", "creative"),
+    ]
+    problem = await ask(home, "DELETE", "/vip", status=409)
+    assert "segment 'others', tag 'gold', creative 'home/hero'" in problem["detail"]
+    assert "campaign 'sale'" in (await ask(home, "DELETE", "/others", status=409))["detail"]
+    assert (await ask(home, "DELETE", "/free"))["archived"]
+
+
+async def test_what_was_archived_can_be_restored(home: Running) -> None:
+    await home.tell(profile(1, 1, vip=True), profile(2, 1), profile(3, 1, vip=True))
+    await make(home, "vip", VIP)
+    await ask(home, "POST", "", {"key": "panel", "name": "Panel", "kind": "static"}, status=201)
+    await known(home, "user_id:u1", "user_id:u2")
+    for ref in ("user_id:u1", "user_id:u2"):
+        await ask(home, "PUT", f"/panel/members/{ref}", status=204)
+    await ask(home, "POST", "/vip/restore", status=409)
+    for key in ("vip", "panel"):
+        await ask(home, "DELETE", f"/{key}")
+    for key in ("vip", "panel"):
+        await eventually(partial(_emptied, home, key))
+    for key, expected in (("vip", {1, 3}), ("panel", {1, 2})):
+        found = await ask(home, "POST", f"/{key}/restore")
+        assert (found["archived"], found["version"]) == (False, 3)
+        await filled(home, key)
+        assert set(await members(home, key)) == expected
+    # it lives: events move its members again
+    await home.tell(profile(2, 2, vip=True))
+    await eventually(lambda: _is(members(home, "vip"), {1: "fill", 2: "rule", 3: "fill"}))
+    await ask(home, "POST", "/nothing/restore", status=404)
+
+
+async def _emptied(home: Running, key: str) -> None:
+    async with home.db.transaction() as session:
+        assert (await jobs.latest(session, "fill", [key]))[key].state != "running"
+
+
+async def test_versions_have_an_author_and_nobody_undoes_what_another_said_meanwhile(home: Running) -> None:
+    body = {"key": "vip", "name": "vip", "rule": VIP}
+    made = await home.client.post("/v1/segments", json=body, headers=home.headers("operator", caller_id="ann"))
+    assert made.headers["ETag"] == '"1"'
+    seen = (await home.client.get("/v1/segments/vip")).headers["ETag"]
+    bob = {**home.headers("operator", caller_id="bob"), "If-Match": seen}
+    named = await home.client.patch("/v1/segments/vip", json={"name": "Very"}, headers=bob)
+    assert (named.status_code, named.headers["ETag"]) == (200, '"2"')
+    for method, path, wanted in (
+        ("PATCH", "", {"name": "Other"}),
+        ("PUT", "", {"name": "Other", "rule": VIP}),
+        ("DELETE", "", None),
+        ("POST", "/versions/1/rollback", None),
+    ):
+        late = await home.client.request(method, f"/v1/segments/vip{path}", json=wanted, headers={"If-Match": seen})
+        assert (late.status_code, late.json()["type"]) == (412, "/problems/changed-meanwhile"), path
+    assert (await home.client.delete("/v1/segments/vip", headers={"If-Match": '"7", "2"'})).status_code == 200
+    told = await ask(home, "GET", "/vip/versions")
+    assert [(one["version"], one["by"]) for one in told] == [(3, "test"), (2, "bob"), (1, "ann")]
 
 
 async def test_rules_that_are_too_large_together_are_refused(home: Running) -> None:
@@ -198,6 +282,30 @@ async def test_members_as_of_an_instant_and_days(home: Running) -> None:
         assert [(one["size"], one["entered"], one["left"]) for one in days] == [(3, 4, 1), (3, 0, 0), (3, 0, 0)]
         assert (await ask(home, "GET", "/vip"))["entered_today"] == 0
         assert [one["size"] for one in (await ask(home, "GET", "/vip/history", days=2))["days"]] == [3, 3]
+
+
+@pytest.mark.parametrize(("zone", "entries"), [("", [1, 1]), ("UTC", [2]), ("America/New_York", [2])])
+async def test_days_begin_where_the_installation_is(
+    home: Running, monkeypatch: pytest.MonkeyPatch, zone: str, entries: list[int]
+) -> None:
+    if zone:
+        monkeypatch.setenv("MARQUEE_TIME_ZONE", zone)
+    time_zone.cache_clear()
+    try:
+        evening = datetime(2026, 3, 5, 15, 30, tzinfo=UTC)  # 23:30 in Shanghai
+        await known(home, "user_id:u1", "user_id:u2")
+        with clock.at(evening):
+            await ask(home, "POST", "", {"key": "panel", "name": "Panel", "kind": "static"}, status=201)
+            await ask(home, "PUT", "/panel/members/user_id:u1", status=204)
+        with clock.at(evening + timedelta(hours=1)):
+            await ask(home, "PUT", "/panel/members/user_id:u2", status=204)
+            history = await ask(home, "GET", "/panel/history")
+            assert history["zone"] == (zone or "+08:00")
+            assert [one["entered"] for one in history["days"]] == entries
+            assert (await ask(home, "GET", "/panel"))["entered_today"] == entries[-1]
+    finally:
+        monkeypatch.undo()
+        time_zone.cache_clear()
 
 
 async def test_a_segment_says_when_it_is_behind(home: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,11 +425,15 @@ async def test_a_file_puts_its_viewers_on_a_list(home: Running, monkeypatch: pyt
     await eventually(lambda: _is(_set(home, "panel"), set(range(3, 26))))
     for body in (b"", b"\xff\xfe", b"a\n" + b"x" * 501):
         assert (await home.client.post(path, content=body)).status_code == 422
+    long = f'"{"x" * 200_000}"\nu1'.encode()
+    refused = await home.client.post(path, content=long)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "body")
     assert (await home.client.post(path, params={"column": "b"}, content=b"a\nu1")).status_code == 422
     with clock.at(clock.now() + timedelta(days=31)):
         async with home.db.transaction() as session:
             await lists.forget(session)
             assert (await session.execute(select(list_rows))).all() == []
+    assert (await home.client.post(path, content=b"user_id\ru1\ru2\r")).json()["total"] == 2
 
 
 async def test_contacts_of_a_file_are_not_kept(home: Running) -> None:
@@ -339,6 +451,32 @@ async def test_contacts_of_a_file_are_not_kept(home: Running) -> None:
     async with home.db.transaction() as session:
         assert [row.origin for row in await session.execute(select(list_rows))] == ["email:"]
         assert (await jobs.by_id(session, job)) is not None
+
+
+async def test_the_past_is_read_page_by_page_over_all_viewers(home: Running) -> None:
+    ids = [3, 19, 16_384, 20_000, 20_001, 400_000, 2_000_000_000]
+    await known(home, *(f"user_id:u{one}" for one in [*ids, 17, 30_000]))
+    await ask(home, "POST", "", {"key": "panel", "name": "Panel", "kind": "static"}, status=201)
+    for one in ids:
+        await ask(home, "PUT", f"/panel/members/user_id:u{one}", status=204)
+    then = clock.now()
+    for one in (17, 30_000):
+        await ask(home, "PUT", f"/panel/members/user_id:u{one}", status=204)
+    for one in (19, 20_000, 2_000_000_000):
+        await ask(home, "DELETE", f"/panel/members/user_id:u{one}", status=204)
+    for limit in (1, 2, 100):
+        found: list[int] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            more: dict[str, Any] = {"cursor": cursor} if cursor else {}
+            page = await ask(home, "GET", "/panel/members", as_of=then.isoformat(), limit=limit, **more)
+            found += [one["profile_id"] for one in page["items"]]
+            cursor = page["next"]
+        assert found == ids
+    told = await home.client.get("/v1/segments/panel/members.csv", params={"as_of": then.isoformat()})
+    assert [int(line) for line in told.text.split()[1:]] == ids
+    now = await home.client.get("/v1/segments/panel/members.csv")
+    assert [int(line) for line in now.text.split()[1:]] == [3, 17, 16_384, 20_001, 30_000, 400_000]
 
 
 async def test_a_frozen_copy_stays_as_it_was(home: Running) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from services.segment.app import SERVICE
 from services.segment.memory import Memory
 from shared import clock
+from shared.contracts import ProfileUpdated
 from tests.harness.eventually import eventually
 from tests.harness.houses import Opening, Running
 from tests.segment.words import event, profile
@@ -85,6 +87,7 @@ async def test_a_split_has_the_frequent_values_the_others_and_the_missing(crowd:
         (None, False, True, 1),
     ]
     assert found["parts"][0]["share"] == pytest.approx(1 / 3)
+    assert found["parts"][0]["small"]
     for part in found["parts"]:
         assert (await ask(crowd, "", rule=part["rule"]))["count"] == part["count"], part
     numbers = await ask(crowd, "/split", rule=LIKED, trait="age", top=1)
@@ -121,6 +124,42 @@ async def test_each_cell_of_a_grid_carries_the_rule_that_makes_it(crowd: Running
         ]
 
 
+async def test_a_rule_that_is_only_tried_is_as_small_as_one_that_is_saved(home: Running) -> None:
+    def wide(number: int) -> dict[str, Any]:
+        return {"any": [{"trait": f"t{place}", "eq": 1} for place in range(number)]}
+
+    async def save(key: str, rule: dict[str, Any]) -> None:
+        made = await home.client.post("/v1/segments", json={"key": key, "name": key, "rule": rule})
+        assert made.status_code == 201, made.text
+
+    for number in range(11):
+        await save(f"s{number}", wide(95))
+    large, fits = ({"any": [{"in_segment": f"s{number}"} for number in range(all_)]} for all_ in (11, 10))
+    await ask(home, "", rule=fits)
+    for what, body in (("", {}), ("/split", {"trait": "n"}), ("/contacts", {})):
+        refused = await ask(home, what, 422, rule=large, **body)
+        assert (refused["errors"][0]["field"], "1068 parts" in refused["detail"]) == ("rule", True), refused
+    insight = await home.client.post("/v1/insights/trends", json={"event": "a", "rule": large})
+    assert (insight.status_code, insight.json()["errors"][0]["field"]) == (422, "rule")
+    # nor does a segment become larger than those who ask it can bear
+    await save("ten", {"all": [fits, wide(27)]})
+    refused = (await home.client.patch("/v1/segments/s0", json={"rule": wide(99)})).json()
+    assert "'ten', which asks it, would have 1004 parts" in refused["detail"]
+
+
+async def test_a_purpose_that_nobody_was_asked_for_is_a_slip(home: Running) -> None:
+    slip = {"all": [{"tag": "x"}, {"consent": "emial"}]}
+    refused = await ask(home, "", 422, rule=slip)
+    assert (refused["errors"][0]["field"], "did you mean 'email'?" in refused["detail"]) == ("rule.all.1.consent", True)
+    made = await home.client.post("/v1/segments", json={"key": "a", "name": "a", "rule": slip})
+    assert made.status_code == 422
+    for purpose in ("email", "survey", "*"):
+        await ask(home, "", rule={"consent": purpose})
+    await home.tell(ProfileUpdated(profile_id=1, version=1, traits={"n": 1}, consent={"emial": True}))
+    await known(home, 1)
+    assert (await ask(home, "", rule={"consent": "emial"}))["count"] == 1
+
+
 async def test_a_cell_that_no_rule_can_say_has_none(crowd: Running) -> None:
     many = {"any": [{"trait": "n", "gte": 0}] * 97}
     found = await ask(crowd, "/cross", rule=many, rows={"trait": "city"}, columns={"trait": "age"})
@@ -144,6 +183,7 @@ async def test_an_overlap_counts_who_is_in_both(crowd: Running) -> None:
         ("old", 4, 4, pytest.approx(2 / 3), 1.0),
         ("nobody", 0, 0, 0.0, None),
     ]
+    assert all(one["small"] for one in found["segments"])
     assert found["matrix"] == [[6, 6, 4, 0], [6, 6, 4, 0], [4, 4, 4, 0], [0, 0, 0, 0]]
     chosen = await ask(crowd, "/overlap", segment="old", **{"with": ["likers"]})
     assert chosen["matrix"] == [[4, 4], [4, 6]]
@@ -153,8 +193,6 @@ async def test_an_overlap_counts_who_is_in_both(crowd: Running) -> None:
 
 async def test_contacts_are_estimated_by_channel(home: Running) -> None:
     def person(one: int, has: list[str], **consent: bool) -> Any:
-        from shared.contracts import ProfileUpdated
-
         return ProfileUpdated(profile_id=one, version=1, traits={"n": one}, has=has, consent=consent)
 
     await home.tell(
@@ -203,12 +241,16 @@ async def test_questions_that_take_long_hold_no_connection(
         await go.wait()
         return await query(*args, **options)
 
+    async def waits(number: int) -> None:
+        assert waiting == number
+
     monkeypatch.setattr(warehouse, "query", slow)
-    chart = home.client.post("/v1/insights/trends", json={"event": "Content Liked"})
-    asked = [asyncio.create_task(chart)]
+    chart = asyncio.create_task(home.client.post("/v1/insights/trends", json={"event": "Content Liked"}))
+    asked: list[asyncio.Task[Any]] = []
     for number in range(1, 8):
+        await eventually(partial(waits, number))
         asked.append(asyncio.create_task(ask(home, "", rule=LIKED)))
-        await eventually(lambda number=number: waiting == number + 1)
+    await eventually(partial(waits, 8))
     made = {"key": "likers", "name": "l", "rule": LIKED}
     assert (await home.client.post("/v1/segments", json=made)).status_code == 201
     await home.tell(event(1, "Content Liked", clock.now()))
@@ -218,6 +260,6 @@ async def test_questions_that_take_long_hold_no_connection(
 
     await eventually(entered)
     go.set()
-    trend, *previews = await asyncio.gather(*asked)
-    assert trend.status_code == 200, trend.text
-    assert [one["count"] for one in previews] == [0] * 7, "as of the moment they were asked"
+    assert (await chart).status_code == 200
+    counts = [one["count"] for one in await asyncio.gather(*asked)]
+    assert counts == [0] * 7, "as of the moment they were asked"

@@ -66,3 +66,42 @@ async def test_a_tag_by_rule_reaches_a_segment_that_asks_for_it(town: Suite, ope
     assert (found["coverage"]["count"], found["small_sample"]) == (2, True)
     document = (await operator.get("/openapi.json")).json()
     assert {"/v1/tags/{key}/validation", "/v1/traits/definitions/{name}"} <= set(document["paths"])
+
+
+async def test_a_segment_that_is_used_is_not_archived(town: Suite, operator: httpx.AsyncClient) -> None:
+    """Campaign, recommend and profile each say what they need it for; when nothing does any more, it goes."""
+    await done(await operator.post("/v1/segments", json={"key": "used", "name": "u", "rule": LIKED}))
+    content = {
+        "subject": "Hello",
+        "body": "Hello",
+        "variants": [{"when": {"segment": "used"}, "subject": "Hello", "body": "You"}],
+    }
+    for key, trigger in (("by-entry", {"segment_entered": "used"}), ("by-text", {"event": "Order Completed"})):
+        body = {"name": key, "trigger": trigger, "channel": "email", "content": content}
+        await done(await operator.put(f"/v1/campaigns/{key}", json=body))
+    await done(await operator.put("/v1/placements/used-top", json={"name": "Top", "slots": 1}))
+    creative = "/v1/placements/used-top/creatives/hero"
+    await done(
+        await operator.put(creative, json={"audience": {"segment": "used"}, "priority": 1, "content": {"title": "x"}})
+    )
+
+    async def tagged() -> None:
+        wanted = {"name": "Used", "kind": "rule", "rule": {"segment": "used"}}
+        await done(await operator.put("/v1/tags/used-tag", json=wanted))
+
+    await eventually(tagged, timeout=20)
+    shown = await done(await operator.get("/v1/segments/used/dependencies"))
+    assert [(one["kind"], one["key"]) for one in shown["used_by"]] == [
+        ("campaign", "by-entry"),
+        ("campaign", "by-text"),
+        ("tag", "used-tag"),
+        ("creative", "used-top/hero"),
+    ]
+    assert shown["unasked"] == []
+    refused = await operator.delete("/v1/segments/used")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/needed")
+    for name in ("'by-entry'", "'by-text'", "'used-tag'", "'used-top/hero'"):
+        assert name in refused.json()["detail"]
+    for path in ("/v1/campaigns/by-entry", "/v1/campaigns/by-text", "/v1/placements/used-top", "/v1/tags/used-tag"):
+        assert (await operator.delete(path)).is_success
+    assert (await done(await operator.delete("/v1/segments/used")))["archived"]

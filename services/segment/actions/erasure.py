@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.segment.actions import judging
 from services.segment.rules.blocks import block_of, place_of, unpack
 from services.segment.rules.book import Change
-from services.segment.store import definitions, log, members
+from services.segment.store import definitions, latest, log, members
 from services.segment.tables import events, homes, metadata, redirects
 from shared import clock
 from shared.erasure import ORIGIN, PROFILE, Hidden, Keeps
@@ -28,6 +28,7 @@ async def _leave(session: AsyncSession, ids: Sequence[int], _: Sequence[str]) ->
         if block_of(profile_id) == block and place_of(profile_id) in places
     ]
     await judging.write(session, now, held, changes, clock.now())
+    await latest.erase(session, ids)
     # That he left is told, and not kept.
     return {"blocks": len(changes), "transitions": await log.erase(session, ids) - len(changes)}
 
@@ -56,10 +57,26 @@ async def _transitions(session: AsyncSession, ids: Sequence[int], _: Sequence[st
     return found
 
 
+async def _latest(session: AsyncSession, ids: Sequence[int], _: Sequence[str]) -> list[dict[str, Any]]:
+    """His last entry or exit, where it is noted besides."""
+    keys = await definitions.keys(session)
+    return [
+        {
+            "profile_id": one,
+            "segment": keys.get(segment_id, str(segment_id)),
+            "at": move.at,
+            "cause": move.cause,
+            "entered": move.entered,
+        }
+        for one in ids
+        for segment_id, move in sorted((await latest.naming(session, one)).items())
+    ]
+
+
 KEEPS = Keeps(
     tables=metadata,
     also={PROFILE: (redirects.c.into_id,), ORIGIN: (homes.c.origin,)},
-    hidden=(Hidden("blocks", _memberships), Hidden("transitions", _transitions)),
+    hidden=(Hidden("blocks", _memberships), Hidden("transitions", _transitions), Hidden("latest_moves", _latest)),
     before=_leave,
     order={"events": (events.c.profile_id, events.c.event, events.c.time, events.c.event_id)},
 )

@@ -34,13 +34,13 @@ class Wanted:
     save: bool = False
 
 
-async def bring(session: AsyncSession, wanted: Wanted, body: dict[str, Any]) -> ImportOutput:
+async def bring(session: AsyncSession, wanted: Wanted, body: dict[str, Any], *, by: str | None = None) -> ImportOutput:
     """Read a rule of another system; with `save`, make a segment of it. Raises RuleRefused, KeyTaken, Invalid."""
     for place, why in unstorable(body):
         raise Invalid(why, field=".".join(map(str, place)))
     carried = imports.read(wanted.system, body, zone=wanted.zone, renamed=_renamed(wanted.renamed))
     key, name = wanted.key or carried.key, wanted.name or carried.name or wanted.key
-    saved = await segments.create(session, _input(key, name, carried)) if wanted.save else None
+    saved = await segments.create(session, _input(key, name, carried), by=by) if wanted.save else None
     return ImportOutput(
         key=key,
         name=name,

@@ -62,7 +62,8 @@ async def upload(
     first column does.
     """
     row = await _list(session, key)
-    lines = csv.reader(io.StringIO(await _text(body)))
+    # lines may end as on any system, also as on old Macs
+    lines = _lines(io.StringIO(await _text(body), newline=None))
     header = [name.strip() for name in next(lines, [])]
     if not header or not any(header):
         raise Invalid("the file is empty: its first line names the columns", field="body")
@@ -99,21 +100,26 @@ async def _text(body: AsyncIterator[bytes]) -> str:
         raise Invalid(f"the file is not UTF-8: {error.reason} at byte {error.start}", field="body") from None
 
 
+def _lines(text: io.StringIO) -> Iterator[list[str]]:
+    """The lines of a CSV. Raises Invalid."""
+    try:
+        yield from csv.reader(text)
+    except csv.Error as error:
+        raise Invalid(f"the file is no CSV: {error}", field="body") from None
+
+
 def _pieces(lines: Iterator[list[str]], place: int, namespace: str) -> Iterator[list[tuple[int, str]]]:
     """Line numbers and refs, some thousand at a time; empty lines are none. Raises Invalid."""
     piece: list[tuple[int, str]] = []
-    try:
-        for number, line in enumerate(lines, start=2):
-            value = line[place].strip() if place < len(line) else ""
-            if len(value) > MOST_REF or "\x00" in value:
-                raise Invalid(f"line {number} holds no id: it has {len(value)} characters", field="body")
-            if value:
-                piece.append((number, value if namespace == "profile_id" else f"{namespace}:{value}"))
-            if len(piece) == AT_ONCE:
-                yield piece
-                piece = []
-    except csv.Error as error:
-        raise Invalid(f"the file is no CSV: {error}", field="body") from None
+    for number, line in enumerate(lines, start=2):
+        value = line[place].strip() if place < len(line) else ""
+        if len(value) > MOST_REF or "\x00" in value:
+            raise Invalid(f"line {number} holds no id: it has {len(value)} characters", field="body")
+        if value:
+            piece.append((number, value if namespace == "profile_id" else f"{namespace}:{value}"))
+        if len(piece) == AT_ONCE:
+            yield piece
+            piece = []
     if piece:
         yield piece
 

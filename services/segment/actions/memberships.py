@@ -12,7 +12,8 @@ from services.segment.actions.knowing import Archived, UnknownViewer, known, pla
 from services.segment.rules.blocks import block_of, place_of
 from services.segment.schemas.life import ExplainedPart, Explanation
 from services.segment.schemas.memberships import Day, History, MemberOutput
-from services.segment.store import definitions, log, members, moves, viewers
+from services.segment.settings import time_zone
+from services.segment.store import definitions, log, members, moves, past, viewers
 from services.segment.store.rows import AnyRow
 from shared import clock, pages
 from shared.contracts import (
@@ -29,8 +30,6 @@ from shared.pages import Page, PageAsked
 
 MOST_MEMBERS = 5000
 """Of one answer to another service."""
-EXPORTED = 20_000
-"""Members of one piece of an export."""
 
 
 class BeforeTheLog(Invalid):
@@ -49,8 +48,7 @@ async def page(session: AsyncSession, key: str, asked: PageAsked, as_of: datetim
         ids = await members.after(session, row.id, after, asked.limit + 1)
         entries = await log.entries(session, row.id, ids[: asked.limit])
     else:
-        everyone = await log.at_instant(session, row.id, told_at(row, as_of))
-        ids = [one for one in everyone if one > after][: asked.limit + 1]
+        ids = await past.after(session, row.id, told_at(row, as_of), after, asked.limit + 1)
         entries = await log.entries(session, row.id, ids[: asked.limit], as_of)
     shown = ids[: asked.limit]
     following = pages.encode({"profile_id": shown[-1]}) if len(ids) > len(shown) else None
@@ -79,21 +77,21 @@ def told_at(row: AnyRow, as_of: datetime) -> datetime:
 async def export(session: AsyncSession, key: str, as_of: datetime | None) -> AsyncIterator[str]:
     """All members as CSV, a header first, in pieces of lines. Raises UnknownSegment, BeforeTheLog, Ahead."""
     row = await known(session, key)
-    everyone = await log.at_instant(session, row.id, told_at(row, as_of) if as_of else clock.now())
+    held = await past.members(session, row.id, told_at(row, as_of) if as_of else clock.now())
 
     async def pieces() -> AsyncIterator[str]:
         yield "profile_id\r\n"
-        for start in range(0, len(everyone), EXPORTED):
-            yield "".join(f"{one}\r\n" for one in everyone[start : start + EXPORTED])
+        for piece in past.groups(held):
+            yield "".join(f"{one}\r\n" for one in past.numbers(piece))
 
     return pieces()
 
 
 async def history(session: AsyncSession, key: str, days: int) -> History:
-    """Size, entries and exits of each of the last days (UTC), also of those without any. Raises UnknownSegment."""
+    """Size, entries and exits of each of the last days, also of those without any. Raises UnknownSegment."""
     row = await known(session, key)
-    today = clock.now().astimezone(UTC).date()
-    first = max(row.created_at.astimezone(UTC).date(), today - timedelta(days=days - 1))
+    today = log.day_of(clock.now())
+    first = max(log.day_of(row.created_at), today - timedelta(days=days - 1))
     moved = {day.day: (int(day.entered), int(day.left)) for day in await log.by_day(session, row.id)}
     size = sum(entered - left for day, (entered, left) in moved.items() if day < first)
     found: list[Day] = []
@@ -102,7 +100,7 @@ async def history(session: AsyncSession, key: str, days: int) -> History:
         entered, left = moved.get(day, (0, 0))
         size += entered - left
         found.append(Day(day=day, size=size, entered=entered, left=left))
-    return History(key=row.key, days=found, log_from=row.log_from)
+    return History(key=row.key, zone=time_zone()[0], days=found, log_from=row.log_from)
 
 
 async def of_viewer(session: AsyncSession, asked: MembershipsAsked) -> MembershipsAnswered:

@@ -13,10 +13,11 @@ from pyroaring import BitMap
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segment import memory
-from services.segment.actions import crowds, judging
+from services.segment.actions import crowds, judging, segments
 from services.segment.actions.knowing import Archived, known
 from services.segment.rules import parts
-from services.segment.rules.parts import MISSING, OTHER, Bands, Values, both, value_of
+from services.segment.rules.blocks import everyone
+from services.segment.rules.parts import MISSING, OTHER, Bands, Values, both, is_small, value_of
 from services.segment.schemas.previews import (
     MOST_SEGMENTS,
     Axis,
@@ -37,8 +38,7 @@ from services.segment.schemas.previews import (
     SplitPart,
 )
 from services.segment.schemas.rule import InSegment, leaves, parse, plain
-from services.segment.store import crowds as crowd_store
-from services.segment.store import definitions, log, previews
+from services.segment.store import definitions, log, members, previews
 from shared import clock
 from shared.database import release
 from shared.errors import Invalid
@@ -78,6 +78,7 @@ async def split(session: AsyncSession, asked: SplitInput) -> SplitOutput:
                 **_part(values, place).model_dump(),
                 count=found[place]["n"],
                 share=found[place]["n"] / count,
+                small=is_small(found[place]["n"]),
                 rule=both(tried.rule, values.rule(place)),
             )
             for place in [*places, *(one for one in (OTHER, MISSING) if one in found)]
@@ -102,7 +103,11 @@ async def cross(session: AsyncSession, asked: CrossInput) -> CrossOutput:
         rows=[_part(rows, place) for place in down],
         columns=[_part(columns, place) for place in across],
         cells=[
-            [Cell(count=cells.get((r, c), 0), rule=both(tried.rule, rows.rule(r), columns.rule(c))) for c in across]
+            [
+                Cell(count=size, small=is_small(size), rule=both(tried.rule, rows.rule(r), columns.rule(c)))
+                for c in across
+                for size in (cells.get((r, c), 0),)
+            ]
             for r in down
         ],
         as_of=tried.at,
@@ -114,7 +119,7 @@ async def overlap(session: AsyncSession, asked: OverlapInput) -> OverlapOutput:
     tried = await _tried(session, asked)
     book = await judging.book(session)
     if asked.with_ is None:
-        sizes = await log.sizes(session, list(book.definitions), tried.at.date())
+        sizes = await log.sizes(session, list(book.definitions), log.day_of(tried.at))
         chosen = sorted(book.definitions, key=lambda one: (-sizes.get(one, (0,))[0], one))[:MOST_SEGMENTS]
     else:
         for place, key in enumerate(asked.with_):
@@ -122,9 +127,12 @@ async def overlap(session: AsyncSession, asked: OverlapInput) -> OverlapOutput:
                 raise Invalid(f"there is no segment {key!r}, or it is archived", field=f"with[{place}]")
         chosen = [book.ids[key] for key in dict.fromkeys(asked.with_)]
     names = {row.id: row.name for row in await definitions.active(session)}
-    members = await crowd_store.members(session, chosen)
+    bitmaps = []
+    for one in chosen:
+        # one after the other: whole segments are ten megabytes while they are unpacked, and small afterwards
+        bitmaps.append(await asyncio.to_thread(everyone, await members.packed(session, one)))
     table = await _table(session, tried, previews.ids(tried.who.sql))
-    bitmaps, matrix = await asyncio.to_thread(_matrix, [table["profile_id"], *(members[one] for one in chosen)])
+    bitmaps, matrix = await asyncio.to_thread(_matrix, table["profile_id"], bitmaps)
     count = len(bitmaps[0])
     return OverlapOutput(
         count=count,
@@ -136,6 +144,7 @@ async def overlap(session: AsyncSession, asked: OverlapInput) -> OverlapOutput:
                 both=both_,
                 of_rule=both_ / count if count else None,
                 of_segment=both_ / len(bitmap) if bitmap else None,
+                small=is_small(min(count, len(bitmap))),
             )
             for one, bitmap, both_ in zip(chosen, bitmaps[1:], matrix[0][1:], strict=True)
         ],
@@ -144,9 +153,9 @@ async def overlap(session: AsyncSession, asked: OverlapInput) -> OverlapOutput:
     )
 
 
-def _matrix(columns: Sequence[pa.ChunkedArray]) -> tuple[list[BitMap], list[list[int]]]:
-    """Columns of ids as bitmaps, and how many each has in common with each."""
-    bitmaps = [BitMap(column.cast(pa.uint32()).combine_chunks().to_numpy(zero_copy_only=False)) for column in columns]
+def _matrix(rule: pa.ChunkedArray, segments_: Sequence[BitMap]) -> tuple[list[BitMap], list[list[int]]]:
+    """The members of a rule and of segments, the rule first, and how many each has in common with each."""
+    bitmaps = [BitMap(rule.cast(pa.uint32()).combine_chunks().to_numpy(zero_copy_only=False)), *segments_]
     matrix = [[0] * len(bitmaps) for _ in bitmaps]
     for row, one in enumerate(bitmaps):
         for column, other in enumerate(bitmaps[: row + 1]):
@@ -178,6 +187,7 @@ async def _tried(session: AsyncSession, asked: PreviewInput) -> Tried:
         for leaf in leaves(rule):
             if isinstance(leaf, InSegment) and leaf.in_segment not in book.ids:
                 raise Invalid(f"it asks about {leaf.in_segment!r}, which is no segment, or archived", field="rule")
+        await segments.possible(session, rule)
     return Tried(await crowds.of_rules(session, [rule], at), at, plain(rule))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,19 +13,31 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.segment import memory
 from services.segment.actions.filling import FILL
 from services.segment.actions.knowing import Archived, UnknownSegment, known, place, to_change
+from services.segment.actions.uses import Found
 from services.segment.rules import graph
-from services.segment.schemas.rule import InSegment, Rule, parse, plain, walk
+from services.segment.schemas.rule import PURPOSES, Consent, InSegment, Rule, parse, plain, walk
 from services.segment.schemas.segments import Filling, SegmentChange, SegmentInput, SegmentOutput
 from services.segment.store import deadlines, definitions, log, viewers
 from services.segment.store.definitions import Wording
 from services.segment.store.rows import AnyRow
 from shared import clock, jobs, pages
 from shared.contracts import Fact, SegmentDefined
-from shared.errors import Conflict, Invalid
+from shared.errors import Conflict, Invalid, Problem, Unavailable
 from shared.outbox import tell
 from shared.pages import Page, PageAsked
 
 __all__ = ["Archived", "UnknownSegment"]
+
+
+@dataclass(frozen=True)
+class Editor:
+    """Who changes a segment (the id of a caller), and the version he has seen, as the header If-Match says it."""
+
+    id: str | None = None
+    match: str | None = None
+
+
+NOBODY = Editor()
 
 BEHIND_SECONDS = 2.0
 """Being so late is nothing to speak of: the clock turns every second."""
@@ -40,21 +54,39 @@ class Circle(Conflict):
 
 
 class Needed(Conflict):
-    """Other segments depend on this one"""
+    """Something depends on this segment"""
+
+
+class Unasked(Unavailable):
+    """It is not known what uses the segment"""
+
+
+class NotArchived(Conflict):
+    """The segment is not archived"""
+
+
+class Emptying(Conflict):
+    """Its members are still leaving"""
+
+
+class ChangedMeanwhile(Problem):
+    """Somebody else has changed the segment"""
+
+    status = 412
 
 
 class IsAList(Invalid):
     """A static list has no rule"""
 
 
-async def create(session: AsyncSession, wanted: SegmentInput) -> SegmentOutput:
+async def create(session: AsyncSession, wanted: SegmentInput, *, by: str | None = None) -> SegmentOutput:
     """Make a segment; one with a rule begins to be filled. Raises KeyTaken, Invalid where it asks unknown segments."""
     rule = wanted.rule
     if rule is not None:
         await definitions.lock_graph(session)
         await check(session, wanted.key, rule)
     row = await definitions.add(
-        session, wanted.key, Wording(wanted.name, None if rule is None else plain(rule)), clock.now()
+        session, wanted.key, Wording(wanted.name, None if rule is None else plain(rule)), clock.now(), by=by
     )
     if row is None:
         raise KeyTaken(f"{wanted.key!r} is taken; archived segments keep their keys", field="key")
@@ -62,21 +94,38 @@ async def create(session: AsyncSession, wanted: SegmentInput) -> SegmentOutput:
     return await output(session, row)
 
 
-async def change(session: AsyncSession, key: str, wanted: SegmentChange) -> SegmentOutput:
-    """Give a segment another name or rule; another rule begins a fill. Raises UnknownSegment, Archived, Circle."""
+async def change(session: AsyncSession, key: str, wanted: SegmentChange, by: Editor = NOBODY) -> SegmentOutput:
+    """Give a segment another name or rule; another rule begins a fill.
+
+    Raises UnknownSegment, Archived, Circle, ChangedMeanwhile.
+    """
     if wanted.rule is not None:
         await definitions.lock_graph(session)
     row = await to_change(session, key)
+    admit(row, by)
     if wanted.rule is not None:
         if row.kind == "static":
             raise IsAList(f"{key!r} is a list: put viewers on it, or make another segment", field="rule")
         await check(session, key, wanted.rule)
-    return await output(
-        session, await reword(session, row, wanted.name, None if wanted.rule is None else plain(wanted.rule))
-    )
+    rule = None if wanted.rule is None else plain(wanted.rule)
+    return await output(session, await reword(session, row, wanted.name, rule, by=by.id))
 
 
-async def reword(session: AsyncSession, row: AnyRow, name: str | None, rule: dict[str, Any] | None) -> AnyRow:
+def admit(row: AnyRow, by: Editor) -> None:
+    """Whether the version that is there is the one that the editor has seen. Raises ChangedMeanwhile."""
+    if by.match is not None and not {"*", edition(row.version)} & {one.strip() for one in by.match.split(",")}:
+        told = f"{row.key!r} has version {row.version} by now: read it again, then repeat your change"
+        raise ChangedMeanwhile(told, field="If-Match")
+
+
+def edition(version: int) -> str:
+    """The ETag of a version."""
+    return f'"{version}"'
+
+
+async def reword(
+    session: AsyncSession, row: AnyRow, name: str | None, rule: dict[str, Any] | None, *, by: str | None = None
+) -> AnyRow:
     """The next version of a locked segment, unless it says what the present one does."""
     at = clock.now()
     values: dict[str, Any] = {}
@@ -89,7 +138,7 @@ async def reword(session: AsyncSession, row: AnyRow, name: str | None, rule: dic
         if row.filling is None:
             values["true_as_of"] = at
     if values:
-        row = await definitions.change(session, row.id, at, values)
+        row = await definitions.change(session, row.id, at, values, by=by)
         await _told(session, row, fill="rule" in values)
     if "rule" in values:
         # Whoever asks this segment is judged by its rule: his answer may be another for everybody, too.
@@ -98,21 +147,53 @@ async def reword(session: AsyncSession, row: AnyRow, name: str | None, rule: dic
     return row
 
 
-async def archive(session: AsyncSession, key: str) -> SegmentOutput:
-    """End a segment: nobody is in it any more; its key stays taken. Raises UnknownSegment, Needed."""
+async def archive(session: AsyncSession, key: str, found: Found, by: Editor = NOBODY) -> SegmentOutput:
+    """End a segment: nobody is in it any more; its key stays taken, and it can be restored.
+
+    `found` is what the other services said. Raises UnknownSegment, Needed, Unasked, ChangedMeanwhile.
+    """
     await definitions.lock_graph(session)
     row = await definitions.to_change(session, key)
     if row is None:
         raise UnknownSegment(key)
     if not row.archived:
-        askers = [other for other, asked in (await edges(session)).items() if key in asked]
-        if askers:
-            names = ", ".join(sorted(askers))
-            raise Needed(f"{key!r} is asked by {names}: change or archive those first")
+        admit(row, by)
+        askers = [f"segment {other!r}" for other, asked in (await edges(session)).items() if key in asked]
+        needed = sorted(askers) + [f"{use.kind} {use.key!r}" for use in found.uses if use.segment == key]
+        if needed:
+            raise Needed(f"{key!r} is used by {', '.join(needed)}: change or end those first")
+        if found.silent:
+            told = f"{' and '.join(found.silent)} may use {key!r} and could not be asked: try again in a moment"
+            raise Unasked(told, headers={"Retry-After": "5"})
         values = {"archived": True, "filling": None, "true_as_of": None}
-        row = await definitions.change(session, row.id, clock.now(), values)
+        row = await definitions.change(session, row.id, clock.now(), values, by=by.id)
         await _told(session, row, fill=True)
     return await output(session, row)
+
+
+async def reopen(session: AsyncSession, key: str, by: Editor = NOBODY) -> AnyRow:
+    """The next version of an archived segment, alive again with its last wording; one with a rule begins to be filled.
+
+    Raises UnknownSegment, NotArchived, Emptying, Invalid where it asks segments that are gone, Circle.
+    """
+    await definitions.lock_graph(session)
+    row = await definitions.to_change(session, key)
+    if row is None:
+        raise UnknownSegment(key)
+    if not row.archived:
+        raise NotArchived(f"{key!r} lives: there is nothing to restore")
+    admit(row, by)
+    clearing = (await jobs.latest(session, FILL, [key])).get(key)
+    if clearing is not None and clearing.state == "running":
+        raise Emptying(f"{key!r} was archived a moment ago: try again when all have left", headers={"Retry-After": "2"})
+    if row.rule is not None:
+        await check(session, key, parse(row.rule))
+    at = clock.now()
+    values: dict[str, Any] = {"archived": False, "filling": None if row.rule is None else "fill"}
+    values["true_as_of"] = at if row.rule is None else None
+    row = await definitions.change(session, row.id, at, values, by=by.id)
+    await _told(session, row, fill=row.rule is not None)
+    return row
 
 
 async def check(session: AsyncSession, key: str, rule: Rule) -> None:
@@ -128,10 +209,35 @@ async def check(session: AsyncSession, key: str, rule: Rule) -> None:
     asked = {**await edges(session), key: graph.asked(rule).keys}
     if way := graph.circle(key, asked):
         raise Circle(f"it would ask itself: {' → '.join(way)}", field="rule")
-    sizes = {other: sum(1 for _ in walk(parse(row.rule))) for other, row in alive.items() if row.rule is not None}
-    parts = graph.size(key, asked, {**sizes, key: sum(1 for _ in walk(rule))})
-    if parts > MOST_PARTS:
-        raise Invalid(f"with the segments it asks it has {parts} parts, at most {MOST_PARTS} are judged", field="rule")
+    await possible(session, rule, key=key)
+
+
+async def possible(session: AsyncSession, rule: Rule, *, key: str = "", field: str = "rule") -> None:
+    """Whether a rule can be judged, saved by this key or only tried. Raises Invalid with the field.
+
+    It may have MOST_PARTS together with the rules it asks, and so may whoever asks it.
+    """
+    alive = {row.key: parse(row.rule) for row in await definitions.active(session) if row.rule is not None}
+    rules = {**alive, key: rule}
+    asked = {one: graph.asked(rule_).keys for one, rule_ in rules.items()}
+    sizes = {one: sum(1 for _ in walk(rule_)) for one, rule_ in rules.items()}
+    for one in (key, *sorted(graph.dependents([key], asked))):
+        parts = graph.size(one, asked, sizes)
+        if parts > MOST_PARTS:
+            who = "it has" if one == key else f"{one!r}, which asks it, would have"
+            told = f"with the segments that are asked {who} {parts} parts, at most {MOST_PARTS} are judged"
+            raise Invalid(told, field=field)
+    for path, node in walk(rule):
+        if isinstance(node, Consent) and (near := await _slip(session, node.consent)):
+            where = ".".join(map(str, (field, *path, "consent")))
+            raise Invalid(f"nobody was ever asked for {node.consent!r}; did you mean {near!r}?", field=where)
+
+
+async def _slip(session: AsyncSession, purpose: str) -> str | None:
+    """The purpose that is meant by a name so close to it that nobody was asked for."""
+    near = difflib.get_close_matches(purpose, PURPOSES, n=1, cutoff=0.75)
+    known = purpose in PURPOSES or not near or await viewers.answered(session, purpose)
+    return None if known else near[0]
 
 
 async def edges(session: AsyncSession) -> Mapping[str, frozenset[str]]:
@@ -182,7 +288,7 @@ async def output(session: AsyncSession, row: AnyRow) -> SegmentOutput:
 
 async def _outputs(session: AsyncSession, rows: Sequence[AnyRow]) -> list[SegmentOutput]:
     now = clock.now()
-    sizes = await log.sizes(session, [row.id for row in rows], now.astimezone(UTC).date())
+    sizes = await log.sizes(session, [row.id for row in rows], log.day_of(now))
     running = await jobs.latest(session, FILL, [row.key for row in rows if row.filling])
     late = await behind(session)
     shown: list[SegmentOutput] = []

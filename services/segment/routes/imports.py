@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Query, Response
 
 from services.segment.actions import imports
 from services.segment.actions.imports import Wanted
-from services.segment.routes.common import noted
+from services.segment.routes.common import EditorDep, noted
 from services.segment.rules.imports import System
 from services.segment.schemas.imports import ImportOutput
 from services.segment.schemas.rule.values import Zone
@@ -51,6 +51,7 @@ _EXAMPLES = {
 async def import_rule(
     session: Session,
     response: Response,
+    by: EditorDep,
     body: Annotated[dict[str, Any], Body(openapi_examples=_EXAMPLES)],
     format_: Annotated[System, Query(alias="format", description="Whose JSON the body is")],
     save: Annotated[bool, Query(description="Make a segment of it; without this nothing is saved")] = False,
@@ -68,7 +69,7 @@ async def import_rule(
     except where a note says `changed`. Nothing is saved unless `save=true`.
     """
     wanted = Wanted(system=format_, zone=zone, renamed=tuple(rename or ()), key=key, name=name, save=save)
-    brought = await imports.bring(session, wanted, body)
+    brought = await imports.bring(session, wanted, body, by=by.id)
     if brought.saved is not None:
         noted(response, "import", brought.saved)
     return brought

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from services.segment.actions.insights import asking, distribution, funnels, hours, retention, trends
+from services.segment.routes.common import EditorDep
 from services.segment.schemas.insights.common import ViewersOutput
 from services.segment.schemas.insights.distribution import (
     DistributionInput,
@@ -46,9 +47,9 @@ async def trend_viewers(session: Session, body: TrendViewers, asked: PageDep) ->
 
 
 @router.post("/trends/save", status_code=201, dependencies=WRITE)
-async def save_trend(session: Session, body: TrendSave) -> SegmentOutput:
+async def save_trend(session: Session, body: TrendSave, by: EditorDep) -> SegmentOutput:
     """Make a segment of the viewers behind one number of a trend."""
-    return await asking.save(session, await trends.cell(session, body.request, body.cell), body)
+    return await asking.save(session, await trends.cell(session, body.request, body.cell), body, by=by.id)
 
 
 @router.post("/funnels", dependencies=READ)
@@ -67,9 +68,9 @@ async def funnel_viewers(session: Session, body: FunnelViewers, asked: PageDep) 
 
 
 @router.post("/funnels/save", status_code=201, dependencies=WRITE)
-async def save_funnel(session: Session, body: FunnelSave) -> SegmentOutput:
+async def save_funnel(session: Session, body: FunnelSave, by: EditorDep) -> SegmentOutput:
     """Make a segment of the viewers who reached a step, or dropped out just before it."""
-    return await asking.save(session, await funnels.cell(session, body.request, body.cell), body)
+    return await asking.save(session, await funnels.cell(session, body.request, body.cell), body, by=by.id)
 
 
 @router.post("/retention", dependencies=READ)
@@ -85,9 +86,9 @@ async def retention_viewers(session: Session, body: RetentionViewers, asked: Pag
 
 
 @router.post("/retention/save", status_code=201, dependencies=WRITE)
-async def save_retention(session: Session, body: RetentionSave) -> SegmentOutput:
+async def save_retention(session: Session, body: RetentionSave, by: EditorDep) -> SegmentOutput:
     """Make a segment of those who came back, or did not."""
-    return await asking.save(session, await retention.cell(session, body.request, body.cell), body)
+    return await asking.save(session, await retention.cell(session, body.request, body.cell), body, by=by.id)
 
 
 @router.post("/hours", dependencies=READ)
@@ -103,9 +104,9 @@ async def hours_viewers(session: Session, body: HoursViewers, asked: PageDep) ->
 
 
 @router.post("/hours/save", status_code=201, dependencies=WRITE)
-async def save_hours(session: Session, body: HoursSave) -> SegmentOutput:
+async def save_hours(session: Session, body: HoursSave, by: EditorDep) -> SegmentOutput:
     """Make a segment of the viewers of one hour of the week."""
-    return await asking.save(session, await hours.cell(session, body.request, body.cell), body)
+    return await asking.save(session, await hours.cell(session, body.request, body.cell), body, by=by.id)
 
 
 @router.post("/distribution", dependencies=READ)
@@ -121,6 +122,6 @@ async def distribution_viewers(session: Session, body: DistributionViewers, aske
 
 
 @router.post("/distribution/save", status_code=201, dependencies=WRITE)
-async def save_distribution(session: Session, body: DistributionSave) -> SegmentOutput:
+async def save_distribution(session: Session, body: DistributionSave, by: EditorDep) -> SegmentOutput:
     """Make a segment of the viewers in one bin."""
-    return await asking.save(session, await distribution.cell(session, body.request, body.cell), body)
+    return await asking.save(session, await distribution.cell(session, body.request, body.cell), body, by=by.id)

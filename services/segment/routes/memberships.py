@@ -30,7 +30,10 @@ async def list_members(session: Session, key: KeyPath, asked: PageDep, as_of: As
 
 @router.get("/{key}/members.csv", dependencies=READ, response_class=StreamingResponse)
 async def export_members(session: Session, key: KeyPath, as_of: AsOf = None) -> StreamingResponse:
-    """All members as CSV: one column, profile_id."""
+    """All members as CSV: one column, profile_id.
+
+    Other ids, traits and tags: `POST /v1/exports` with `{"columns": ["id:user_id", …], "filter": {"segment": …}}`.
+    """
     lines = await memberships.export(session, key, as_of)
     named = {"content-disposition": f'attachment; filename="{key}.csv"'}
     answer = StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=named)
@@ -48,5 +51,5 @@ async def explain(session: Session, house: HouseDep, key: KeyPath, ref: RefPath)
 async def segment_history(
     session: Session, key: KeyPath, days: Annotated[int, Query(ge=1, le=1000, description="Up to today")] = 30
 ) -> History:
-    """Size, entries and exits by day (UTC)."""
+    """Size, entries and exits by day, in the zone of the installation (MARQUEE_TIME_ZONE)."""
     return await memberships.history(session, key, days)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 from pyroaring import BitMap
 
 from shared.contracts import PARTITIONS
@@ -34,6 +35,15 @@ def ids(block: int, places: Iterable[int]) -> list[int]:
     """The profile ids of these places of a block, in their order."""
     part = block % PARTITIONS
     return [place * PARTITIONS + part for place in places]
+
+
+def everyone(stored: Iterable[tuple[int, bytes]]) -> BitMap:
+    """The profile ids of stored bitmaps, by block, as one bitmap: some hundred kilobytes of a million."""
+    found = BitMap()
+    for block, bitmap in stored:
+        places = np.frombuffer(unpack(bitmap).to_array(), dtype=np.uint32)
+        found |= BitMap(places * np.uint32(PARTITIONS) + np.uint32(block % PARTITIONS))
+    return found
 
 
 def first_block(profile_id: int) -> int:

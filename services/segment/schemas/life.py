@@ -19,6 +19,7 @@ class Version(Output):
     rule: dict[str, Any] | None
     archived: bool
     at: datetime
+    by: str | None = Field(description="Who said so: a key or an operator; null of the oldest versions")
 
 
 class DifferenceOutput(Output):
@@ -37,14 +38,25 @@ class Diff(Output):
     differences: list[DifferenceOutput]
 
 
+class UseOutput(Output):
+    """A campaign, a creative or a tag that needs a segment; a creative's key is `placement/creative`."""
+
+    segment: str
+    kind: str
+    key: str
+    name: str
+
+
 class Dependencies(Output):
-    """Which segments a segment asks, and which ask it: directly, and through others."""
+    """Which segments a segment asks, and which ask it: directly, and through others; and what uses it or those."""
 
     key: str
     asks: list[str]
     asks_in_all: list[str]
     asked_by: list[str]
     asked_by_in_all: list[str]
+    used_by: list[UseOutput]
+    unasked: list[str] = Field(description="Services that did not answer: what they use is not known")
 
 
 class GraphNode(Output):
@@ -63,10 +75,12 @@ class GraphEdge(Output):
 
 
 class Graph(Output):
-    """All segments that live, and which asks which."""
+    """All segments that live, which asks which, and what uses them."""
 
     segments: list[GraphNode]
     edges: list[GraphEdge]
+    uses: list[UseOutput]
+    unasked: list[str] = Field(description="Services that did not answer: what they use is not known")
 
 
 class SnapshotInput(Input):

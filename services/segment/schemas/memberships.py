@@ -16,7 +16,7 @@ class MemberOutput(Output):
 
 
 class Day(Output):
-    """One day (UTC): how many were in at its end, and how many entered and left in it."""
+    """One day: how many were in at its end, and how many entered and left in it."""
 
     day: date
     size: int
@@ -25,8 +25,12 @@ class Day(Output):
 
 
 class History(Output):
-    """A segment by day, up to today. Members as of an instant can be asked for from `log_from` on."""
+    """A segment by day, up to today; days are those of `zone`, the installation's.
+
+    Members as of an instant can be asked for from `log_from` on.
+    """
 
     key: str
+    zone: str
     days: list[Day]
     log_from: datetime

@@ -63,6 +63,7 @@ class Overlapping(Output):
     both: int
     of_rule: float | None
     of_segment: float | None
+    small: bool = Field(description="Fewer than 30 viewers are in the rule, or in the segment")
 
 
 class OverlapOutput(Output):
@@ -101,6 +102,7 @@ class SplitPart(Part):
 
     count: int
     share: float | None
+    small: bool = Field(description="Fewer than 30 viewers are in it")
     rule: dict[str, Any] | None
 
 
@@ -149,6 +151,7 @@ class Cell(Output):
     """A cell: how many viewers, and the rule that makes it, ready to be saved; null where a rule would be too large."""
 
     count: int
+    small: bool = Field(description="Fewer than 30 viewers are in it")
     rule: dict[str, Any] | None
 
 

@@ -47,14 +47,14 @@ async def stamp(session: AsyncSession) -> Stamp:
 
 
 async def active(session: AsyncSession) -> Sequence[AnyRow]:
-    """Every segment that is not archived: id, key, name, kind, version, rule, filling."""
-    columns = ("id", "key", "name", "kind", "version", "rule", "filling")
+    """Every segment that is not archived: id, key, name, kind, version, rule, filling, created_at, log_from."""
+    columns = ("id", "key", "name", "kind", "version", "rule", "filling", "created_at", "log_from")
     query = select(*(segments.c[name] for name in columns)).where(~segments.c.archived)
     return (await session.execute(query.order_by(segments.c.id))).all()
 
 
 async def versions(session: AsyncSession, segment_id: int) -> Sequence[AnyRow]:
-    """Every version of a segment, the oldest first: version, name, rule, archived, at."""
+    """Every version of a segment, the oldest first: version, name, rule, archived, at, by."""
     query = select(segment_versions).where(segment_versions.c.segment_id == segment_id)
     return (await session.execute(query.order_by(segment_versions.c.version))).all()
 
@@ -75,8 +75,10 @@ async def lock_graph(session: AsyncSession) -> None:
     await session.execute(select(func.pg_advisory_xact_lock(_GRAPH)))
 
 
-async def add(session: AsyncSession, key: str, wording: Wording, at: datetime) -> AnyRow | None:
-    """A new segment, to be filled if it has a rule; None if the key is taken."""
+async def add(
+    session: AsyncSession, key: str, wording: Wording, at: datetime, *, by: str | None = None
+) -> AnyRow | None:
+    """A new segment, to be filled if it has a rule; None if the key is taken. `by`: the caller who says so."""
     statement = upsert(segments).values(
         key=key,
         name=wording.name,
@@ -92,18 +94,20 @@ async def add(session: AsyncSession, key: str, wording: Wording, at: datetime) -
     done = await session.execute(statement.on_conflict_do_nothing(index_elements=["key"]).returning(segments))
     row: AnyRow | None = done.one_or_none()
     if row is not None:
-        await _remember(session, row)
+        await _remember(session, row, by)
     return row
 
 
-async def change(session: AsyncSession, segment_id: int, at: datetime, values: dict[str, Any]) -> AnyRow:
+async def change(
+    session: AsyncSession, segment_id: int, at: datetime, values: dict[str, Any], *, by: str | None = None
+) -> AnyRow:
     """The next version of a segment."""
     statement = update(segments).where(segments.c.id == segment_id)
     done = await session.execute(
         statement.values(version=segments.c.version + 1, updated_at=at, **values).returning(segments)
     )
     row: AnyRow = done.one()
-    await _remember(session, row)
+    await _remember(session, row, by)
     return row
 
 
@@ -121,7 +125,7 @@ async def fill_again(session: AsyncSession, keys: Collection[str], at: datetime)
     return rows
 
 
-async def _remember(session: AsyncSession, row: AnyRow) -> None:
+async def _remember(session: AsyncSession, row: AnyRow, by: str | None) -> None:
     await session.execute(
         insert(segment_versions).values(
             segment_id=row.id,
@@ -130,6 +134,7 @@ async def _remember(session: AsyncSession, row: AnyRow) -> None:
             rule=row.rule,
             archived=row.archived,
             at=row.updated_at,
+            by=by,
         )
     )
 

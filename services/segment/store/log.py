@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from pyroaring import BitMap
 from sqlalchemy import ARRAY, BigInteger, Integer, LargeBinary, Text, bindparam, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segment.rules.blocks import block_of, ids, pack, place_of, unpack
+from services.segment.settings import time_zone
 from services.segment.store.rows import AnyRow
-from services.segment.tables import blocks, segments, tallies, transitions
+from services.segment.tables import segments, tallies, transitions
 from shared.tables import TIME
 
 LOG_ROWS = 1000
@@ -98,13 +99,18 @@ async def record(
     await session.execute(_LOG, values)
 
 
+def day_of(at: datetime) -> date:
+    """The day that an instant is in, where this installation's days are."""
+    return at.astimezone(time_zone()[1]).date()
+
+
 async def count(session: AsyncSession, moved: Mapping[int, tuple[int, int]], at: datetime) -> None:
     """Members came and went: how many, by segment."""
     values = {
         "segments": list(moved),
         "entered": [entered for entered, _ in moved.values()],
         "gone": [left for _, left in moved.values()],
-        "day": at.astimezone(UTC).date(),
+        "day": day_of(at),
     }
     await session.execute(_COUNT, values)
 
@@ -172,19 +178,6 @@ async def entries(
         if len(rows) < LOG_ROWS:
             break
     return found
-
-
-async def at_instant(session: AsyncSession, segment_id: int, instant: datetime) -> list[int]:
-    """The members of a segment as told at an instant, by id: the present ones with all that came later undone."""
-    held: dict[int, BitMap] = {}
-    query = select(blocks.c.block, blocks.c.bitmap).where(blocks.c.segment_id == segment_id)
-    for row in await session.execute(query):
-        held[row.block] = unpack(row.bitmap)
-    later = select(transitions.c.block, transitions.c.entered, transitions.c.left)
-    later = later.where(transitions.c.segment_id == segment_id, transitions.c.at > instant)
-    for block, entered, left in await session.execute(later.order_by(transitions.c.id.desc())):
-        held[block] = held.get(block, BitMap()) - unpack(entered) | unpack(left)
-    return sorted(one for block, bitmap in held.items() for one in ids(block, bitmap))
 
 
 async def moved_since(
@@ -266,7 +259,7 @@ async def trim(session: AsyncSession, before: datetime, limit: int) -> int:
 
 
 async def by_day(session: AsyncSession, segment_id: int) -> Sequence[AnyRow]:
-    """Entries and exits of each day (UTC) on which there were any: day, entered, left."""
+    """Entries and exits of each day on which there were any: day, entered, left."""
     query = select(
         tallies.c.day, func.sum(tallies.c.entered).label("entered"), func.sum(tallies.c.left).label("left")
     ).where(tallies.c.segment_id == segment_id)

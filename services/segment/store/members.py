@@ -170,6 +170,12 @@ async def after(session: AsyncSession, segment_id: int, profile_id: int, limit: 
     return found[:limit]
 
 
+async def packed(session: AsyncSession, segment_id: int) -> Sequence[tuple[int, bytes]]:
+    """Block and bitmap of all members, as they are stored."""
+    query = select(blocks.c.block, blocks.c.bitmap).where(blocks.c.segment_id == segment_id)
+    return [(row.block, row.bitmap) for row in await session.execute(query)]
+
+
 async def snapshot(session: AsyncSession, after_: tuple[int, int], limit: int) -> Sequence[AnyRow]:
     """Blocks of all active segments after (segment, block), with key and version: segment_id, block, bitmap."""
     query = (

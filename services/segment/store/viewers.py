@@ -220,6 +220,12 @@ async def written_since(session: AsyncSession, stamp: int, first: int, end: int)
     return set(done.scalars())
 
 
+async def answered(session: AsyncSession, purpose: str) -> bool:
+    """Whether anybody ever answered whether he consents to this. Reads all viewers when nobody did."""
+    query = select(viewers.c.profile_id).where(viewers.c.consent.has_key(purpose)).limit(1)
+    return await session.scalar(query) is not None
+
+
 async def number(session: AsyncSession) -> int:
     """How many viewers there are."""
     return int((await session.execute(select(func.count()).select_from(viewers))).scalar_one())

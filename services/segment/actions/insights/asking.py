@@ -16,7 +16,7 @@ from services.segment.rules.insights import periods
 from services.segment.rules.insights.cells import Unsayable
 from services.segment.rules.insights.periods import Span, Unit
 from services.segment.rules.parts import MISSING, OTHER, value_of
-from services.segment.schemas.insights.common import SMALL, Asked, PartOutput, Saved, Split, ViewersOutput
+from services.segment.schemas.insights.common import Asked, PartOutput, Saved, Split, ViewersOutput
 from services.segment.schemas.rule import InSegment, leaves, parse, span
 from services.segment.schemas.segments import SegmentInput, SegmentOutput
 from services.segment.store import lists as list_store
@@ -66,6 +66,7 @@ async def begun(session: AsyncSession, asked: Asked, split: Split | None = None,
         for leaf in leaves(asked.rule):
             if isinstance(leaf, InSegment):
                 await _active(session, leaf.in_segment, "rule")
+        await segments.possible(session, asked.rule)
         rules.append(asked.rule)
     if rules:
         who = await crowds.of_rules(session, rules, as_of)
@@ -104,11 +105,6 @@ def told(asked: Asked, asking: Asking) -> dict[str, Any]:
     return {"as_of": asking.as_of, "from_": asking.start, "to": asking.end, "zone": asked.zone}
 
 
-def is_small(viewers: int) -> bool:
-    """Whether a number stands on too few viewers."""
-    return viewers < SMALL
-
-
 def part_of(row: dict[str, Any]) -> PartOutput:
     """The part of a split that a row is of."""
     if row["part"] == OTHER:
@@ -126,7 +122,7 @@ async def viewers(session: AsyncSession, cell: Cell, asked: PageAsked) -> Viewer
     return ViewersOutput(count=row["count"], profile_ids=shown, next=following)
 
 
-async def save(session: AsyncSession, cell: Cell, wanted: Saved) -> SegmentOutput:
+async def save(session: AsyncSession, cell: Cell, wanted: Saved, *, by: str | None = None) -> SegmentOutput:
     """Make a segment of a cell; a list is filled in the background. Raises NotARule, TooManyViewers, KeyTaken."""
     if wanted.as_ == "rule":
         try:
@@ -136,11 +132,11 @@ async def save(session: AsyncSession, cell: Cell, wanted: Saved) -> SegmentOutpu
         except ValidationError as error:
             told_ = "; ".join(str(one["msg"]) for one in error.errors(include_url=False, include_input=False)[:3])
             raise NotARule(f"{told_}: save it as a list", field="as") from error
-        return await segments.create(session, SegmentInput(key=wanted.key, name=wanted.name, rule=rule))
+        return await segments.create(session, SegmentInput(key=wanted.key, name=wanted.name, rule=rule), by=by)
     (row,) = await ask(session, cell.page(0, LIST + 1))
     if row["count"] > LIST:
         raise TooManyViewers(f"a list holds at most {LIST:,} viewers, these are {row['count']:,}")
-    made = await segments.create(session, SegmentInput(key=wanted.key, name=wanted.name, kind="static"))
+    made = await segments.create(session, SegmentInput(key=wanted.key, name=wanted.name, kind="static"), by=by)
     segment = await knowing.known(session, wanted.key)
     subject = f"{wanted.key} {clock.now().isoformat()}"
     params = {"segment_id": segment.id, "on": True}

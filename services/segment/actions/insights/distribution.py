@@ -10,6 +10,7 @@ from services.segment.actions.insights import asking
 from services.segment.actions.insights.asking import Cell
 from services.segment.rules.insights import cells
 from services.segment.rules.insights.histogram import edges
+from services.segment.rules.parts import is_small
 from services.segment.schemas.insights.distribution import (
     QUANTILES,
     Bin,
@@ -40,13 +41,13 @@ async def answer(session: AsyncSession, asked: DistributionInput) -> Distributio
                 last=place == len(limits) - 2,
                 count=here["count"],
                 viewers=here["viewers"],
-                small=asking.is_small(here["viewers"]),
+                small=is_small(here["viewers"]),
             )
         )
     return DistributionOutput(
         count=row["count"],
         viewers=row["viewers"],
-        small=asking.is_small(row["viewers"]),
+        small=is_small(row["viewers"]),
         mean=row["mean"],
         min=row["least"],
         max=row["greatest"],

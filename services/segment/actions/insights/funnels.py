@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.segment.actions.insights import asking
 from services.segment.actions.insights.asking import Cell
 from services.segment.rules.insights.cells import Unsayable
+from services.segment.rules.parts import is_small
 from services.segment.schemas.insights.funnels import FunnelCell, FunnelInput, FunnelLine, FunnelOutput, StepOutput
 from services.segment.store.insights import funnels
 from shared.errors import Invalid
@@ -58,7 +59,8 @@ def _steps(asked: FunnelInput, row: dict[str, Any]) -> list[StepOutput]:
                 of_first=reached / first if first else None,
                 of_previous=reached / before if before else None,
                 median_seconds=row.get(f"m{number}"),
-                small=asking.is_small(before),
+                small=is_small(before),
+                median_small=is_small(reached),
             )
         )
         before = reached

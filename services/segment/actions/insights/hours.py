@@ -10,6 +10,7 @@ from services.segment.actions.insights import asking
 from services.segment.actions.insights.asking import Cell
 from services.segment.rules.insights import periods
 from services.segment.rules.insights.cells import Unsayable
+from services.segment.rules.parts import is_small
 from services.segment.schemas.insights.hours import HoursCell, HoursInput, HoursOutput
 from services.segment.store.insights import hours
 from services.segment.store.insights.draft import Asking
@@ -27,7 +28,7 @@ async def answer(session: AsyncSession, asked: HoursInput) -> HoursOutput:
     for row in rows:
         weekday, hour = divmod(row["place"], 24)
         count[weekday][hour], viewers[weekday][hour] = row["events"], row["viewers"]
-    small = [[asking.is_small(one) for one in line] for line in viewers]
+    small = [[is_small(one) for one in line] for line in viewers]
     return HoursOutput(count=count, viewers=viewers, small=small, **asking.told(asked, begun))
 
 

@@ -10,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.segment.actions.insights import asking
 from services.segment.actions.insights.asking import Cell
 from services.segment.rules.insights import cells, periods
+from services.segment.rules.insights.cells import Unsayable
 from services.segment.rules.insights.periods import Span
+from services.segment.rules.parts import is_small
 from services.segment.schemas.insights.retention import Cohort, RetentionCell, RetentionInput, RetentionOutput
 from services.segment.store.insights import retention
 from services.segment.store.insights.draft import Asking
@@ -42,9 +44,7 @@ async def answer(session: AsyncSession, asked: RetentionInput) -> RetentionOutpu
                 over = min(over, period)
         size = sizes.get(place, 0)
         open_from.append(over)
-        cohorts.append(
-            Cohort(start=entry.start, size=size, returned=returned, partial=partial, small=asking.is_small(size))
-        )
+        cohorts.append(Cohort(start=entry.start, size=size, returned=returned, partial=partial, small=is_small(size)))
     shares, entered = _shares(asked, cohorts, open_from)
     return RetentionOutput(cohorts=cohorts, shares=shares, entered=entered, **asking.told(asked, begun))
 
@@ -52,18 +52,36 @@ async def answer(session: AsyncSession, asked: RetentionInput) -> RetentionOutpu
 async def cell(session: AsyncSession, asked: RetentionInput, wanted: RetentionCell) -> Cell:
     """One number of a retention. Raises Invalid."""
     begun, entries, spans = await _spanned(session, asked)
-    start = wanted.start.astimezone(UTC)
-    places = {one.start: place for place, one in enumerate(entries)}
-    if start not in places:
-        raise Invalid("is not the beginning of a period of entry", field="cell.start")
     if wanted.period > asked.periods:
         raise Invalid(f"is more than the {asked.periods} periods that were asked for", field="cell.period")
-    entry = entries[places[start]]
-    entry = Span(entry.start, min(entry.end, begun.end))
+    places = _places(asked, begun, entries, wanted)
+
+    def rule() -> dict[str, Any]:
+        if wanted.start is None:
+            raise Unsayable("cohorts are told apart by their own times: save it as a list")
+        entry = entries[places[0]]
+        entry = Span(entry.start, min(entry.end, begun.end))
+        return cells.retention(asked, entry, _later(asked, entry, wanted.period), wanted, begun.start)
+
     return Cell(
-        page=lambda after, limit: retention.viewers(begun, asked, spans, wanted, places[start], after, limit),
-        rule=lambda: cells.retention(asked, entry, _later(asked, entry, wanted.period), wanted, begun.start),
+        page=lambda after, limit: retention.viewers(begun, asked, spans, wanted, places, after, limit), rule=rule
     )
+
+
+def _places(asked: RetentionInput, begun: Asking, entries: list[Span], wanted: RetentionCell) -> list[int]:
+    """The cohorts of a cell: one, or all of a share, for which the period is over. Raises Invalid."""
+    if wanted.start is None:
+        over = wanted.period == 0
+        return [
+            place
+            for place, entry in enumerate(entries)
+            if over or _later(asked, entry, wanted.period).end <= begun.as_of
+        ]
+    places = {one.start: place for place, one in enumerate(entries)}
+    start = wanted.start.astimezone(UTC)
+    if start not in places:
+        raise Invalid("is not the beginning of a period of entry", field="cell.start")
+    return [places[start]]
 
 
 async def _spanned(session: AsyncSession, asked: RetentionInput) -> tuple[Asking, list[Span], list[Span]]:

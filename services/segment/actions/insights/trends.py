@@ -11,6 +11,7 @@ from services.segment.actions.insights import asking
 from services.segment.actions.insights.asking import Cell
 from services.segment.rules.insights import cells, periods
 from services.segment.rules.insights.periods import Span
+from services.segment.rules.parts import is_small
 from services.segment.schemas.insights.common import PartOutput
 from services.segment.schemas.insights.trends import Line, Periods, TrendCell, TrendInput, TrendOutput
 from services.segment.store.insights import trends
@@ -46,20 +47,31 @@ async def answer(session: AsyncSession, asked: TrendInput) -> TrendOutput:
 async def cell(session: AsyncSession, asked: TrendInput, wanted: TrendCell) -> Cell:
     """One number of a trend. Raises Invalid."""
     begun, frame = await _framed(session, asked)
+    where, period = _of(frame, wanted)
+    if (wanted.split is None) != (asked.split is None) and wanted.split is not None:
+        raise Invalid("the trend is not split", field="cell.split")
+    whole = Span(period.start, min(period.end, begun.end))
+    return Cell(
+        page=lambda after, limit: trends.viewers(begun, asked, frame, where, wanted.split, after, limit),
+        rule=lambda: cells.trend(asked, whole, wanted.split),
+    )
+
+
+def _of(frame: Frame, wanted: TrendCell) -> tuple[range, Span]:
+    """The places of a cell, and the time they are. Raises Invalid."""
+    if wanted.start is None:
+        spans = frame.before if wanted.previous else frame.now
+        if not spans:
+            raise Invalid("the trend is not compared with the time before", field="cell.previous")
+        first = -len(spans) if wanted.previous else 0
+        return range(first, first + len(spans)), Span(spans[0].start, spans[-1].end)
     start = wanted.start.astimezone(UTC)
     places = {one.start: place for place, one in enumerate(frame.now)}
     places |= {one.start: place - len(frame.before) for place, one in enumerate(frame.before)}
     if start not in places:
         raise Invalid("is not the beginning of a period of this trend", field="cell.start")
-    if (wanted.split is None) != (asked.split is None) and wanted.split is not None:
-        raise Invalid("the trend is not split", field="cell.split")
     place = places[start]
-    period = frame.now[place] if place >= 0 else frame.before[place]
-    whole = Span(period.start, min(period.end, begun.end))
-    return Cell(
-        page=lambda after, limit: trends.viewers(begun, asked, frame, place, wanted.split, after, limit),
-        rule=lambda: cells.trend(asked, whole, wanted.split),
-    )
+    return range(place, place + 1), frame.now[place] if place >= 0 else frame.before[place]
 
 
 async def _framed(session: AsyncSession, asked: TrendInput) -> tuple[Asking, Frame]:
@@ -105,7 +117,7 @@ def _line(asked: TrendInput, split: PartOutput | None, rows: dict[int | None, di
         split=split,
         values=[value(place) for place in range(number)],
         viewers=counts,
-        small=[asking.is_small(one) for one in counts],
+        small=[is_small(one) for one in counts],
         total=value(None),
         total_viewers=rows[None]["viewers"] if None in rows else 0,
     )

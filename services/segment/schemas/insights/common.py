@@ -14,8 +14,6 @@ from services.segment.schemas.segments import EARLIEST, LATEST, Title
 from services.segment.schemas.segments import Key as SegmentKey
 from shared.schemas import Input, Output
 
-SMALL = 30
-"""Viewers below which a number is marked as a small sample: a share of 29 is off by up to 18 points (95 %)."""
 TOP = 10
 MAX_TOP = 50
 

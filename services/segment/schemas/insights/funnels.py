@@ -62,6 +62,7 @@ class StepOutput(Output):
     of_previous: float | None = Field(description="Share of those who reached the step before")
     median_seconds: float | None = Field(description="From the step before, over those who reached this one")
     small: bool = Field(description="Fewer than 30 viewers reached the step before: the shares are a small sample's")
+    median_small: bool = Field(description="Fewer than 30 viewers reached this one: the median is a small sample's")
 
 
 class FunnelLine(Output):

@@ -35,9 +35,12 @@ class RetentionInput(Asked):
 
 
 class RetentionCell(Input):
-    """Those who entered in the period that begins then; of them those who came back so many periods later."""
+    """Those who entered in the period that begins then; of them those who came back so many periods later.
 
-    start: AwareDatetime
+    Without `start` it is a share: all cohorts together for which the period is over.
+    """
+
+    start: AwareDatetime | None = Field(None, description="Beginning of a period of entry; absent: all of them")
     period: Annotated[int, Field(ge=0, le=60, description="0: all who entered")]
     returned: bool = Field(True, description="false: those who did not come back then")
 

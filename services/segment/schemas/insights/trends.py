@@ -63,10 +63,17 @@ class TrendInput(Asked):
 
 
 class TrendCell(Input):
-    """One number of a trend: the period that begins then, of this part of the split."""
+    """One number of a trend: the period that begins then (its total, if none does), of this part of the split."""
 
-    start: AwareDatetime
+    start: AwareDatetime | None = Field(None, description="Beginning of a period; absent: the whole time, each once")
+    previous: bool = Field(False, description="Without start: the whole time just before, when that is compared")
     split: Part | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> TrendCell:
+        if self.previous and self.start is not None:
+            raise PydanticCustomError("previous", "goes without start: a period of the time before has its own start")
+        return self
 
 
 class TrendViewers(Input):

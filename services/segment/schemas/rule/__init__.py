@@ -48,7 +48,7 @@ from services.segment.schemas.rule.tree import (
     plain,
     walk,
 )
-from services.segment.schemas.rule.values import ANY, Scalar, instant, is_date, seconds, span, zone
+from services.segment.schemas.rule.values import ANY, PURPOSES, Scalar, instant, is_date, seconds, span, zone
 
 __all__ = [
     "ANY",
@@ -59,6 +59,7 @@ __all__ = [
     "MAX_NODES",
     "MOVING",
     "OPERATORS",
+    "PURPOSES",
     "AllOf",
     "AnyOf",
     "Bounds",

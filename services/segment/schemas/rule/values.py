@@ -194,6 +194,10 @@ CHANNELS = ("email", "phone", "push")
 """By what profile says that somebody can be reached. Text messages go to a phone."""
 
 
+PURPOSES = ("analytics", "profiling", "personalisation", "marketing", "email", "sms", "push", "phone", "third_party")
+"""What profile asks consent for by itself. Platforms ask for more, so other names are no errors."""
+
+
 def _channel(value: Any) -> str:
     if value in CHANNELS:
         return str(value)

@@ -51,11 +51,17 @@ def numbers(asking: Asking, asked: RetentionInput, spans: list[Span]) -> Stateme
 
 
 def viewers(
-    asking: Asking, asked: RetentionInput, spans: list[Span], cell: RetentionCell, place: int, after: int, limit: int
+    asking: Asking,
+    asked: RetentionInput,
+    spans: list[Span],
+    cell: RetentionCell,
+    places: list[int],
+    after: int,
+    limit: int,
 ) -> Statement:
-    """The viewers of one cell."""
+    """The viewers of one cell: of one cohort, or of several together."""
     draft = _drafted(asking, asked, spans)
-    here = f"place = {draft.value(place)}"
+    here = f"list_contains({draft.value(places)}::INTEGER[], place)"
     if cell.period == 0:
         return draft.viewers(f"SELECT profile_id FROM entered WHERE {here}", after, limit)
     operator = ">=" if asked.or_after else "="

@@ -72,9 +72,10 @@ def numbers(asking: Asking, asked: TrendInput, frame: Frame) -> Statement:
 
 
 def viewers(
-    asking: Asking, asked: TrendInput, frame: Frame, place: int, part: Part | None, after: int, limit: int
+    asking: Asking, asked: TrendInput, frame: Frame, places: range, part: Part | None, after: int, limit: int
 ) -> Statement:
-    """The viewers of one cell."""
+    """The viewers of one cell: of one period, or of several together."""
     draft = _ranked(asking, asked, frame)
-    where = f"place = {draft.value(place)} AND {draft.of_part(part)}"
+    within = f"place BETWEEN {draft.value(places[0])} AND {draft.value(places[-1])}"
+    where = f"{within} AND {draft.of_part(part)}"
     return draft.viewers(f"SELECT DISTINCT profile_id FROM ranked WHERE {where}", after, limit)
