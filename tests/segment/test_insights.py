@@ -80,6 +80,13 @@ async def test_a_trend_its_parts_and_the_time_before(watched: Running) -> None:
     cell = {"start": told["starts"][1], "split": food["split"] | {}}
     cell["split"] = {"value": "food"}
     assert await who(watched, "trends", asked, cell) == list(range(31, 41))
+    # the totals are cells too: of the line, of a part, of the time before
+    assert await who(watched, "trends", asked, {}) == list(range(1, 41))
+    assert await who(watched, "trends", asked, {"split": {"value": "food"}}) == list(range(31, 41))
+    assert await who(watched, "trends", {**asked, "compare": True}, {"previous": True}) == []
+    body = {"request": asked, "cell": {"previous": True}}
+    refused = await watched.client.post("/v1/insights/trends/viewers", json=body)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "cell.previous")
     by_trait = await ask(watched, "trends", event="Watched", measure={"avg": "seconds"}, split={"trait": "city"})
     lines = {line["split"]["value"]: line for line in by_trait["lines"][1:]}
     assert lines["上海"]["total"] == sum(range(2, 36, 2)) / 17
@@ -111,6 +118,7 @@ async def test_a_funnel_and_who_dropped_out(watched: Running) -> None:
     assert (first["viewers"], first["of_first"], first["median_seconds"], first["small"]) == (40, 1.0, None, False)
     assert (second["viewers"], second["dropped"], second["of_previous"]) == (24, 16, 0.6)
     assert second["median_seconds"] == 12.5 * 3600
+    assert (second["small"], second["median_small"]) == (False, True), "40 began, 24 came so far"
     assert await who(watched, "funnels", asked, {"step": 2}) == list(range(1, 25))
     assert await who(watched, "funnels", asked, {"step": 2, "outcome": "dropped"}) == list(range(25, 41))
 
@@ -127,6 +135,13 @@ async def test_retention_by_day(watched: Running) -> None:
     cell = {"start": cohort["start"], "period": 2}
     assert await who(watched, "retention", asked, cell) == list(range(1, 11))
     assert await who(watched, "retention", asked, {**cell, "returned": False}) == list(range(11, 41))
+    # a share is made of the cohorts for which its period is over; the viewers of both its numbers can be seen
+    assert await who(watched, "retention", asked, {"period": 2}) == list(range(1, 11))
+    assert await who(watched, "retention", asked, {"period": 2, "returned": False}) == list(range(11, 41))
+    assert await who(watched, "retention", asked, {"period": 0}) == list(range(1, 41))
+    assert await who(watched, "retention", asked, {"period": 5}) == []
+    refused = await save(watched, "retention", asked, {"period": 2}, **{"as": "rule", "key": "share"})
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/not-a-rule")
     later = await ask(watched, "retention", **asked, or_after=True)
     cohort = next(one for one in later["cohorts"] if one["size"])
     assert cohort["returned"] == [10, 10, 0, 0, 0, None]

@@ -128,7 +128,7 @@ def label(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("unit", ["hour", "day", "week", "month"])
-@pytest.mark.parametrize("zone", ["UTC", BERLIN])
+@pytest.mark.parametrize("zone", ["UTC", BERLIN, "Asia/Beirut"])
 def test_a_trend_is_what_python_counts(store: Store, unit: Any, zone: str) -> None:
     asked = TrendInput.model_validate({"event": "a", "by": unit, "zone": zone, "compare": True})
     framed = frame(unit, zone, compare=True)
@@ -153,7 +153,7 @@ def test_a_trend_is_what_python_counts(store: Store, unit: Any, zone: str) -> No
     assert told == {key: (len(some), len({one.who for one in some})) for key, some in cells.items()}
     key = max(cells, key=lambda one: (one[0], len(cells[one])))
     place = [one.start for one in framed.now].index(key[1])
-    found = store.who(trends.viewers(ASKING, asked, framed, place, None, 0, 1000))
+    found = store.who(trends.viewers(ASKING, asked, framed, range(place, place + 1), None, 0, 1000))
     assert found == sorted({one.who for one in cells[key]})
 
 
@@ -168,6 +168,39 @@ def local_begin(time: datetime, unit: str, zone: str) -> datetime:
     if unit == "month":
         day = day.replace(day=1)
     return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+JUMPS = [
+    ("Africa/Cairo", "2026-04-24", "2026-10-29"),
+    ("Asia/Beirut", "2026-03-29", "2026-10-24"),
+    ("America/Santiago", "2026-09-06", "2026-04-04"),
+    ("America/Havana", "2026-03-08", "2026-11-01"),
+    ("Europe/Berlin", "2026-03-29", "2026-10-25"),
+]
+"""Zones, with a day whose clocks jump forward, at midnight but in the last, and one of 25 hours."""
+
+
+@pytest.mark.parametrize("unit", ["day", "week", "month"])
+@pytest.mark.parametrize(("zone", "spring", "autumn"), JUMPS)
+def test_periods_begin_at_local_midnight_whatever_clocks_do(unit: Any, zone: str, spring: str, autumn: str) -> None:
+    for day in (spring, autumn):
+        middle = datetime.fromisoformat(day).replace(tzinfo=UTC)
+        spans = periods.spans(middle - timedelta(days=40), middle + timedelta(days=40), unit, zone)
+        for place, one in enumerate(spans):
+            # by every way there: from the one before, from the first, and from each instant in it
+            assert one.start == local_begin(one.start, unit, zone) == periods.begin(one.start, unit, zone)
+            assert one.start == periods.after(spans[0].start, unit, zone, place)
+            assert spans[0].start == periods.after(one.start, unit, zone, -place)
+            hours = int((one.end - one.start) / timedelta(hours=1))
+            assert {periods.begin(one.start + timedelta(hours=hour), unit, zone) for hour in range(hours)} == {
+                one.start
+            }
+        lengths = [one.end - one.start for one in spans]
+        if unit == "day":
+            assert sorted(set(lengths)) == [
+                timedelta(hours=23 if day == spring else 24),
+                timedelta(hours=24 if day == spring else 25),
+            ]
 
 
 @pytest.mark.parametrize("kind", ["count", "viewers", "sum", "avg"])
@@ -210,14 +243,20 @@ def test_parts_of_a_trend_are_what_python_counts(store: Store, kind: str, split:
     key = label(value_of(counts[0]["label"]))
     inside = {one.who for one in by_label[key] if start <= one.time < start + timedelta(days=1)}
     part = Part(value=value_of(counts[0]["label"]))
-    assert store.who(trends.viewers(asking, asked, framed, day["place"], part, 0, 1000)) == sorted(inside)
+    assert store.who(
+        trends.viewers(asking, asked, framed, range(day["place"], day["place"] + 1), part, 0, 1000)
+    ) == sorted(inside)
     if others:
         places = {one.who for one in others if start <= one.time < start + timedelta(days=1)}
-        found = store.who(trends.viewers(asking, asked, framed, day["place"], Part(other=True), 0, 1000))
+        found = store.who(
+            trends.viewers(asking, asked, framed, range(day["place"], day["place"] + 1), Part(other=True), 0, 1000)
+        )
         assert found == sorted(places)
     if missing:
         places = {one.who for one in missing if start <= one.time < start + timedelta(days=1)}
-        found = store.who(trends.viewers(asking, asked, framed, day["place"], Part(missing=True), 0, 1000))
+        found = store.who(
+            trends.viewers(asking, asked, framed, range(day["place"], day["place"] + 1), Part(missing=True), 0, 1000)
+        )
         assert found == sorted(places)
 
 
@@ -342,9 +381,9 @@ def test_retention_is_what_python_counts(store: Store, unit: Any, first_ever: bo
     back = {who for who in theirs if (came[who] and max(came[who]) >= 1 if or_after else 1 in came[who])}
     for returned, expected_ in ((True, back), (False, theirs - back)):
         wanted = RetentionCell.model_validate({**cell, "returned": returned})
-        assert store.who(retention.viewers(asking, asked, spans, wanted, 0, 0, 1000)) == sorted(expected_)
+        assert store.who(retention.viewers(asking, asked, spans, wanted, [0], 0, 1000)) == sorted(expected_)
     wanted = RetentionCell.model_validate({**cell, "period": 0})
-    assert store.who(retention.viewers(asking, asked, spans, wanted, 0, 0, 1000)) == sorted(theirs)
+    assert store.who(retention.viewers(asking, asked, spans, wanted, [0], 0, 1000)) == sorted(theirs)
 
 
 def place_of(time: datetime, spans: list[periods.Span]) -> int:
@@ -422,7 +461,7 @@ def test_pages_of_viewers_go_on_where_they_ended(store: Store) -> None:
     seen: list[int] = []
     more = True
     while more:
-        (row,) = store.ask(trends.viewers(ASKING, asked, framed, 0, None, seen[-1] if seen else 0, 20))
+        (row,) = store.ask(trends.viewers(ASKING, asked, framed, range(1), None, seen[-1] if seen else 0, 20))
         seen += row["ids"]
         more = bool(row["ids"])
     assert seen == sorted({one.who for one in store.happened("a", framed.start, framed.now[0].end)})

@@ -51,7 +51,8 @@ def after(start: datetime, unit: Unit, zone: str, number: int = 1) -> datetime:
     """The beginning of the period so many after (or, below 0, before) the one that begins at `start`."""
     if unit == "hour":
         return start + number * _STEP["hour"]
-    local = start.astimezone(zone_of(zone)).replace(tzinfo=None)
+    # a day whose midnight a clock skipped begins later on the wall; the next one does not
+    local = start.astimezone(zone_of(zone)).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     if unit == "month":
         months = local.year * 12 + local.month - 1 + number
         return _instant(local.replace(year=months // 12, month=months % 12 + 1), zone)
@@ -93,5 +94,5 @@ def _floor_hour(at: datetime) -> datetime:
 
 
 def _instant(local: datetime, zone: str) -> datetime:
-    """The instant of a local midnight. One that a clock skips is where the clock jumps to."""
-    return local.replace(tzinfo=zone_of(zone)).astimezone(UTC)
+    """The instant of a local midnight: of one that a clock shows twice the first; of one it skips, that of the jump."""
+    return local.replace(tzinfo=zone_of(zone), fold=0).astimezone(UTC)

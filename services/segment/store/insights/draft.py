@@ -189,7 +189,8 @@ class Draft:
         page = f"SELECT profile_id FROM found WHERE profile_id > {self.value(after)} ORDER BY profile_id"
         return self.done(
             "SELECT (SELECT count(*) FROM found) AS count,"
-            f" (SELECT coalesce(list(profile_id ORDER BY profile_id), []) FROM ({page} LIMIT {self.value(limit)})) AS ids"
+            " (SELECT coalesce(list(profile_id ORDER BY profile_id), [])"
+            f" FROM ({page} LIMIT {self.value(limit)})) AS ids"
         )
 
 
