@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segment import memory
+from services.segment.actions import judging
 from services.segment.actions.filling import FILL
 from services.segment.actions.knowing import Archived, UnknownSegment, known, place, to_change
 from services.segment.actions.uses import Found
@@ -217,8 +218,8 @@ async def possible(session: AsyncSession, rule: Rule, *, key: str = "", field: s
 
     It may have MOST_PARTS together with the rules it asks, and so may whoever asks it.
     """
-    alive = {row.key: parse(row.rule) for row in await definitions.active(session) if row.rule is not None}
-    rules = {**alive, key: rule}
+    rules = {one.key: one.rule for one in (await judging.book(session)).definitions.values() if one.rule is not None}
+    rules[key] = rule
     asked = {one: graph.asked(rule_).keys for one, rule_ in rules.items()}
     sizes = {one: sum(1 for _ in walk(rule_)) for one, rule_ in rules.items()}
     for one in (key, *sorted(graph.dependents([key], asked))):
