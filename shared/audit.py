@@ -11,6 +11,9 @@ HEADER = "x-marquee-audit"
 REASON = "x-marquee-reason"
 """Request header in which a caller may say why."""
 
+DISCLOSING = frozenset({"contacts.read", "contacts.exported", "viewers.export"})
+"""Actions of answers that show contact data, or what viewers wrote."""
+
 MOST = 200
 """Objects of one note: a page of the longest list."""
 

@@ -154,8 +154,8 @@ async def forget(session: AsyncSession, keeps: Keeps, ids: Sequence[int], origin
 async def _kernel(session: AsyncSession, ids: Sequence[int], origins: Sequence[str]) -> dict[str, int]:
     """Dead letters and remembered answers that carry one of his ids."""
     needles = words(origins)
-    if not needles:
-        return {}
+    # An answer may name him by his number alone, as the only or the last entry of an object, or not.
+    needles += [f'"profile_id":{space}{one}{end}' for one in ids for space in ("", " ") for end in ",}"]
     carried = {
         dead_letters: "SELECT l.id FROM dead_letters AS l, unnest(:words) AS w"
         " WHERE position(convert_to(w, 'UTF8') in l.payload) > 0",

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 from fastapi import APIRouter
-from sqlalchemy import MetaData, text
+from sqlalchemy import MetaData, delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import answers, catchup, clock, idempotency, jobs, migrations, telemetry, vacuum
@@ -19,12 +19,13 @@ from shared.answers import Answers, AnswersFromMemory
 from shared.bus import Bus
 from shared.catchup import CatchUp, Offers
 from shared.clock import Every
-from shared.database import Database
+from shared.database import Database, settings_of
 from shared.jobs import Job
 from shared.loops import Loops, Step
 from shared.reader import MissedFacts, On, Reader
 from shared.relay import Relay
 from shared.settings import Settings
+from shared.tables import dead_letters
 
 log = telemetry.logger(__name__)
 
@@ -186,7 +187,11 @@ def _stepping(house: House, step: Step) -> Callable[[], Awaitable[bool]]:
 
 
 async def _tidy(session: AsyncSession) -> None:
-    await idempotency.forget(session, clock.now() - timedelta(days=7))
+    now = clock.now()
+    await idempotency.forget(session, now - timedelta(days=7))
+    # They hold calls as they came, contact data in clear.
+    kept = timedelta(days=settings_of(session).dead_letter_days)
+    await session.execute(delete(dead_letters).where(dead_letters.c.at < now - kept))
 
 
 async def _report(house: House) -> bool:

@@ -1,4 +1,8 @@
-"""Idempotency-Key on unsafe calls: the effect and the remembered answer are one transaction."""
+"""Idempotency-Key on unsafe calls: the effect and the remembered answer are one transaction.
+
+An answer that shows contact data is not remembered: it would stand in clear in a table for a week, and be read again
+past the audit log. That the call was made is: it has one effect, and a second call is told so.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import clock
+from shared import audit, clock
 from shared.caller import HEADER, read
 from shared.database import ENCLOSED
-from shared.errors import Invalid, Problem, respond
+from shared.errors import Conflict, Invalid, Problem, respond
 from shared.tables import idempotency
 
 if TYPE_CHECKING:
@@ -23,10 +27,21 @@ if TYPE_CHECKING:
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 LONGEST_KEY = 200
 LONGEST_BODY = 10 * 1024 * 1024
+LONGEST_ANSWER = 10 * 1024 * 1024
 
 
 class KeyReused(Problem):
     """This Idempotency-Key was used with another request"""
+
+    status = 422
+
+
+class NotRemembered(Conflict):
+    """This call was made, and its answer is not kept"""
+
+
+class TooMuch(Problem):
+    """The answer is too large to be remembered"""
 
     status = 422
 
@@ -70,7 +85,12 @@ class Idempotency:
                     return await _replay(session, who.id, key, fingerprint)
                 scope["marquee.session"] = session
                 session.info[ENCLOSED] = True
-                await self.app(scope, captured.receive, captured.send)
+                try:
+                    await self.app(scope, captured.receive, captured.send)
+                except Exception as error:
+                    if captured.too_much:
+                        raise TooMuch("nothing was done: call without the key", field="Idempotency-Key") from error
+                    raise
                 if captured.status >= 400:
                     raise _Undone
                 await _keep(session, who.id, key, captured)
@@ -85,6 +105,7 @@ class _Captured:
     def __init__(self, body: bytes) -> None:
         self._request = body
         self._given = False
+        self.too_much = False
         self.status = 500
         self.headers: list[tuple[bytes, bytes]] = []
         self.body = b""
@@ -102,7 +123,20 @@ class _Captured:
             self.status = message["status"]
             self.headers = list(message.get("headers", []))
         elif message["type"] == "http.response.body":
-            self.body += message.get("body", b"")
+            part = message.get("body", b"")
+            if len(self.body) + len(part) > LONGEST_ANSWER:
+                # A file that is written while it is downloaded would be held whole in memory.
+                self.too_much = True
+                raise RuntimeError(f"an answer of more than {LONGEST_ANSWER} bytes")
+            self.body += part
+
+    @property
+    def discloses(self) -> bool:
+        """Whether the answer shows contact data, by what it has the audit log say."""
+        return any(
+            name.lower() == audit.HEADER.encode() and value.decode("latin-1").split(" ", 1)[0] in audit.DISCLOSING
+            for name, value in self.headers
+        )
 
     def content_type(self) -> str | None:
         """The answer's content type."""
@@ -142,15 +176,25 @@ async def _replay(session: AsyncSession, caller: str, key: str, fingerprint: byt
     row: Any = (await session.execute(select(idempotency).where(*where))).one()
     if row.fingerprint != fingerprint:
         raise KeyReused("use a new key for a new request", field="Idempotency-Key")
+    if row.body is None:
+        raise NotRemembered(
+            f"it was answered {row.status} at {row.at.isoformat(timespec='seconds')}; the answer showed contact data: "
+            "read what it was about again, or make another call with another key",
+            field="Idempotency-Key",
+        )
     headers = {"idempotent-replay": "true"}
-    return Response(row.body or b"", row.status, headers=headers, media_type=row.content_type)
+    return Response(row.body, row.status, headers=headers, media_type=row.content_type)
 
 
 async def _keep(session: AsyncSession, caller: str, key: str, captured: _Captured) -> None:
     await session.execute(
         update(idempotency)
         .where(idempotency.c.caller == caller, idempotency.c.key == key)
-        .values(status=captured.status, content_type=captured.content_type(), body=captured.body)
+        .values(
+            status=captured.status,
+            content_type=captured.content_type(),
+            body=None if captured.discloses else captured.body,
+        )
     )
 
 

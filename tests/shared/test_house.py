@@ -186,3 +186,22 @@ async def test_closing_a_busy_house_is_quick(
     assert loop.time() - began < 8
     assert not entered.is_set()
     await eventually(lambda: _none(url))
+
+
+async def test_what_could_not_be_taken_in_is_kept_for_its_time_and_no_longer(
+    database: Callable[[str], Any], bus: TestBus
+) -> None:
+    url = await database("profile")
+    connection = await asyncpg.connect(url)
+    for days in (29, 31):
+        await connection.execute(
+            "INSERT INTO dead_letters (stream, part, sequence, kind, payload, error, trace, at)"
+            f" VALUES ('INTAKE', 0, {days}, 'events.received.v1', '', '', '', now() - interval '{days} days')"
+        )
+    async with open_house(service(), toy.settings(url, bus)):
+
+        async def the_old_one_went() -> None:
+            assert [row["sequence"] for row in await connection.fetch("SELECT sequence FROM dead_letters")] == [29]
+
+        await eventually(the_old_one_went)
+    await connection.close()

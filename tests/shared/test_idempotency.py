@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from fastapi import APIRouter, Response
+from fastapi.responses import StreamingResponse
 from prometheus_client import REGISTRY
 from sqlalchemy import MetaData, insert, select, text
 
-from shared import clock, idempotency, outbox
+from shared import audit, clock, idempotency, outbox
 from shared.app import Session, allow
 from shared.errors import Conflict
 from shared.house import Service
@@ -50,6 +51,26 @@ async def make(session: Session, toy_: Toy, response: Response) -> dict[str, Any
 async def drop(session: Session, name: str) -> None:
     """Drop all toys of this name."""
     await session.execute(toy.noted.delete().where(toy.noted.c.what == name))
+
+
+@router.post("/shown", dependencies=[allow("segment:write")])
+async def show(session: Session, toy_: Toy, response: Response) -> dict[str, str]:
+    """Make a toy and show whose it is, which the audit log is told."""
+    await session.execute(insert(toy.noted).values(what=toy_.name, who=0))
+    audit.note(response, "contacts.read", ["profile:1"])
+    return {"owner": "bob@example.com"}
+
+
+@router.post("/file", dependencies=[allow("segment:write")])
+async def write(session: Session, toy_: Toy) -> StreamingResponse:
+    """A file that is written while it is downloaded."""
+    await session.execute(insert(toy.noted).values(what=toy_.name, who=0))
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(12):
+            yield b"x" * 1024 * 1024
+
+    return StreamingResponse(pieces())
 
 
 SERVICE = Service(name="segment", title="Toy", tables=MetaData(), routes=(router,))
@@ -154,6 +175,28 @@ async def test_a_key_and_a_body_have_their_limits(running: Running) -> None:
     huge = await running.client.post("/v1/toys", content=b"x" * (10 * 1024 * 1024 + 1), headers=key("k"))
     assert huge.status_code == 422
     assert await made(running) == []
+
+
+async def test_an_answer_that_shows_contact_data_has_its_effect_once_and_is_not_kept(running: Running) -> None:
+    first = await running.client.post("/v1/toys/shown", json={"name": "a"}, headers=key("k"))
+    assert first.json() == {"owner": "bob@example.com"}
+    assert first.headers[audit.HEADER] == "contacts.read profile:1"
+    again = await running.client.post("/v1/toys/shown", json={"name": "a"}, headers=key("k"))
+    assert again.status_code == 409
+    assert again.json()["type"] == "/problems/not-remembered"
+    assert "was answered 200" in again.json()["detail"]
+    assert await made(running) == ["a"]
+    async with running.db.transaction() as session:
+        assert [(row.status, row.body) for row in await session.execute(select(answers))] == [(200, None)]
+
+
+async def test_an_answer_that_is_too_large_to_be_remembered_does_nothing(running: Running) -> None:
+    answer = await running.client.post("/v1/toys/file", json={"name": "a"}, headers=key("k"))
+    assert answer.status_code == 422
+    assert answer.json()["type"] == "/problems/too-much"
+    assert await made(running) == []
+    plain = await running.client.post("/v1/toys/file", json={"name": "a"})
+    assert len(plain.content) == 12 * 1024 * 1024
 
 
 async def test_answers_are_forgotten_after_their_time(running: Running) -> None:
