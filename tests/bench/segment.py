@@ -36,6 +36,8 @@ RATE = 500
 """Events per second."""
 CALL = 10
 """Events in one call, as SDKs send them."""
+HERD = 100_000
+"""Deadlines of one minute."""
 PROBES = 10
 """One in so many events is a viewer's first of a kind, and brings him into a segment."""
 USERS = 20_000
@@ -91,6 +93,7 @@ async def measure(size: Size, folder: Path = HOME / ".data" / "bench") -> list[L
             found(*await _recompute(operator, size, run))
             found(*await _previews(suite, operator, size.rounds))
             found(*await _live(suite, bus, size, run))
+            found(await _herd(suite, size))
         held = suite.memory("segment")
         found(*(line(f"memory: {name}", [bytes_ / 2**20], "MB") for name, bytes_ in held.items()))
     return lines
@@ -270,6 +273,41 @@ async def _live(suite: Suite, bus: Bus, size: Size, run: str) -> list[Line]:
         *_shares(f"event posted → segment.changed on the bus, {whole}", arrivals.entered, posted, measured),
         *_shares(f"events.recorded → segment.changed, {whole}", arrivals.entered, arrivals.recorded, measured),
     ]
+
+
+async def _herd(suite: Suite, size: Size) -> Line:
+    """Deadlines of one minute, evenly spread: how late the clock is with the oldest, looked at ten times a second."""
+    count = min(HERD, size.crowd.viewers)
+    say(f"{count:,} deadlines in {size.seconds} s")
+    late = 0.0
+    async with suite.database("segment") as connection:
+        last: datetime = await connection.fetchval(
+            """
+            WITH herd AS (
+              INSERT INTO deadlines AS d (segment_id, profile_id, at)
+              SELECT s.id, v.profile_id, now() + make_interval(secs => 2 + $2::float8 * v.n / $1)
+              FROM (SELECT profile_id, row_number() OVER () AS n FROM viewers LIMIT $1) v, segments s
+              WHERE s.key = 'bench-0'
+              ON CONFLICT (segment_id, profile_id) DO UPDATE SET at = least(d.at, excluded.at) RETURNING at
+            )
+            SELECT max(at) FROM herd WHERE at < now() + make_interval(secs => 3 + $2)
+            """,
+            count,
+            size.seconds,
+        )
+
+        async def worked_off() -> bool:
+            nonlocal late
+            oldest: datetime | None = await connection.fetchval(
+                "SELECT min(at) FROM deadlines WHERE at <= least(now(), $1)", last
+            )
+            now = datetime.now(UTC)
+            late = max(late, (now - oldest).total_seconds() if oldest else 0.0)
+            await asyncio.sleep(0.1)
+            return now > last and oldest is None
+
+        await until(worked_off, "every deadline to be kept", seconds=size.seconds + PATIENCE)
+    return line(f"{count:,} deadlines in {size.seconds} s: the latest one was late by", [late], "s")
 
 
 def _touched(size: Size) -> int:

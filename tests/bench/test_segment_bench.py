@@ -20,6 +20,7 @@ async def test_the_bench_runs_and_goes_on_with_what_it_kept(scratch: Path) -> No
     assert len(latency) == 2
     assert 0 < latency[0].value <= latency[1].value
     assert lines["live: transitions told"].value >= 2 * segment.RATE // segment.PROBES
+    assert lines["1,000 deadlines in 2 s: the latest one was late by"].value >= 0
     again = {line.name for line in await segment.measure(size, scratch / "bench")}
     assert set(lines) - again == {"load, rows with their indexes"}
 
