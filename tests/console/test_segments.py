@@ -175,3 +175,14 @@ async def test_a_viewer_by_role_changes_nothing(open_page: OpenPage) -> None:
     await expect(page.get_by_role("button", name="New segment")).to_have_count(0)
     await page.goto("/segments/new")
     await expect(page.get_by_text("Your role does not include this page")).to_be_visible()
+
+
+@pytest.mark.parametrize("kind", ["hours", "distribution"])
+async def test_the_people_behind_a_chart_are_reached_by_keyboard(open_page: OpenPage, kind: str) -> None:
+    page = await open_page("viewer")
+    await page.goto(f"/insight?kind={kind}")
+    await page.get_by_role("button", name="Show", exact=True).click()
+    await wait_drawn(page)
+    await page.locator(".m-cross button").first.focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("dialog").get_by_role("columnheader", name="Name")).to_be_visible()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from nicegui import events, ui
@@ -10,6 +11,7 @@ from gateway.console import parts
 from gateway.console.desk import Desk, t
 from gateway.console.pages.insight import forms
 from gateway.console.pages.insight.forms import Form
+from gateway.console.pages.insight.grid import Number, grid
 from gateway.console.pages.insight.people import Drill
 from gateway.console.pages.insight.trend import FIRST
 from gateway.console.parts.rule import Known, fields
@@ -66,13 +68,22 @@ def draw(desk: Desk, request: Node, told: dict[str, Any], drill: Drill) -> None:
     called = [f"{desk.number(one['from'])}–{desk.number(one['to'])}" for one in bins]
     title = t("insight.events_n") if "property" in request else t("insight.viewers")
 
-    async def clicked(event: events.EChartPointClickEventArguments) -> None:
-        one = bins[event.data_index]
+    async def show(place: int) -> None:
+        one = bins[place]
         if one["viewers"]:
-            cell = {"from": one["from"], "to": one["to"], "last": one["last"]}
-            await drill.open(cell, called[event.data_index])
+            await drill.open({"from": one["from"], "to": one["to"], "last": one["last"]}, called[place])
+
+    async def clicked(event: events.EChartPointClickEventArguments) -> None:
+        await show(event.data_index)
+
+    def number(place: int, name: str) -> Number:
+        click = functools.partial(show, place) if name == "viewers" and bins[place]["viewers"] else None
+        return Number(text=desk.number(bins[place][name]), click=click)
 
     made = parts.bars(called, {title: [one["count"] for one in bins]}, height=300, label=t("insight.kind.distribution"))
     made.on_point_click(clicked)
+    shown = {"viewers": t("insight.viewers"), **({"count": title} if "property" in request else {})}
+    every = range(len(bins))
+    grid("", called, [(words, [number(place, name) for place in every]) for name, words in shown.items()], fine=True)
     if told["small"]:
         ui.label(t("insight.small_hint")).classes("m-mute m-small")

@@ -24,10 +24,12 @@ class Number:
     click: Callable[[], Any] | None = None
 
 
-def grid(corner: str, columns: Sequence[str], rows: Sequence[tuple[str, Sequence[Number | None]]]) -> None:
-    """Draw it; a number of few viewers has an asterisk."""
+def grid(
+    corner: str, columns: Sequence[str], rows: Sequence[tuple[str, Sequence[Number | None]]], *, fine: bool = False
+) -> None:
+    """Draw it; a number of few viewers has an asterisk. `fine` is for many columns of small numbers."""
     accent = theme.colours(dark=desks.here().dark)["accent"]
-    with ui.element("div").classes("m-scroll"), ui.element("table").classes("m-cross"):
+    with ui.element("div").classes("m-scroll"), ui.element("table").classes("m-cross m-fine" if fine else "m-cross"):
         with ui.element("tr"):
             for name in (corner, *columns):
                 with ui.element("th"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from nicegui import events, ui
@@ -10,6 +11,7 @@ from gateway.console import parts
 from gateway.console.desk import Desk, t
 from gateway.console.pages.insight import forms
 from gateway.console.pages.insight.forms import Form
+from gateway.console.pages.insight.grid import Number, grid
 from gateway.console.pages.insight.people import Drill
 from gateway.console.pages.insight.trend import FIRST
 from gateway.console.parts.rule import Known
@@ -27,22 +29,34 @@ def form(of: Form) -> None:
 
 
 def draw(desk: Desk, request: Node, told: dict[str, Any], drill: Drill) -> None:
-    """A heat map of different viewers; the event counts stand in the table of the API."""
+    """Different viewers as a table whose cells can be reached by keyboard, and how often they did it as a heat map."""
     if not any(map(any, told["count"])):
         parts.empty("schedule", t("insight.nothing"), t("insight.nothing_hint"))
         return
     days, hours = desk.weekdays(), [f"{hour:02d}" for hour in range(24)]
 
-    async def clicked(event: events.EChartPointClickEventArguments) -> None:
-        value = event.value if isinstance(event.value, list) else event.data
-        hour, day = int(value[0]), int(value[1])  # type: ignore[index] # a heat map's point is [column, row, value]
+    async def show(day: int, hour: int) -> None:
         if told["viewers"][day][hour]:
             await drill.open({"weekday": day + 1, "hour": hour}, f"{days[day]} {hour:02d}:00")
 
-    for name in ("viewers", "count"):
-        with ui.element("h3"):
-            ui.label(t(f"insight.heat.{name}"))
-        cells = [(hour, day, float(told[name][day][hour])) for day in range(7) for hour in range(24)]
-        parts.heat(hours, days, cells, height=230, label=t("insight.kind.hours"), on_click=clicked)
+    async def clicked(event: events.EChartPointClickEventArguments) -> None:
+        value = event.value if isinstance(event.value, list) else event.data
+        await show(int(value[1]), int(value[0]))  # type: ignore[index] # a heat map's point is [column, row, value]
+
+    def number(day: int, hour: int) -> Number | None:
+        viewers = told["viewers"][day][hour]
+        if not viewers:
+            return None
+        return Number(text=desk.number(viewers), shade=viewers / most, click=functools.partial(show, day, hour))
+
+    most = max(map(max, told["viewers"])) or 1
+    with ui.element("h3"):
+        ui.label(t("insight.heat.viewers"))
+    rows = [(name, [number(day, hour) for hour in range(24)]) for day, name in enumerate(days)]
+    grid("", hours, rows, fine=True)
     if any(map(any, told["small"])):
         ui.label(t("insight.small_hours")).classes("m-mute m-small")
+    with ui.element("h3"):
+        ui.label(t("insight.heat.count"))
+    cells = [(hour, day, float(told["count"][day][hour])) for day in range(7) for hour in range(24)]
+    parts.heat(hours, days, cells, height=230, label=t("insight.kind.hours"), on_click=clicked)
