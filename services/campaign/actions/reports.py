@@ -71,6 +71,12 @@ async def report(session: AsyncSession, key: str) -> Report:
     )
 
 
+async def funnel(session: AsyncSession, key: str) -> shapes.Funnel:
+    """How far its messages came. Raises NoCampaign."""
+    row = await campaigns.found(session, key)
+    return shapes.Funnel.model_validate(await proof.funnel(session, row.id))
+
+
 def _trend(sent: Record | None, held: Record | None, wanted: Conversion | None, now: datetime) -> list[TrendDay]:
     """Day by day, as far as the first message's days have begun."""
     if wanted is None or sent is None:

@@ -16,8 +16,9 @@ from gateway.console.pages.campaigns import words
 
 SHOWN = ("all", "now", "manual", "automatic", "archived")
 NOW = ("submitted", "approved", "running", "paused")
+PAGE = 25
 PARALLEL = 4
-"""Reports asked for at once."""
+"""Campaigns whose figures are asked for at once."""
 
 
 @frame.page("/campaigns", title="campaigns.title", permission="campaign:read")
@@ -42,44 +43,71 @@ async def campaigns(desk: Desk) -> None:
         if not every:
             _empty(desk, show)
             return
-        segments = await _segments(desk)
-        figures: dict[str, dict[str, Any]] = {}
-        table = parts.Table(
-            _columns(), [_row(desk, one, segments, None) for one in every], key="key", choose="campaigns"
-        )
-        table.table.classes("m-narrow")
+        listed = _Listed(desk, every, await _segments(desk))
+    listed.narrow("", "")
+    search.on_value_change(lambda: listed.narrow(search.value or "", channel.value))
+    channel.on_value_change(lambda: listed.narrow(search.value or "", channel.value))
+
+
+class _Listed:
+    """The table, a page more at each click; figures are asked for of what is shown, and come after it."""
+
+    def __init__(self, desk: Desk, every: list[dict[str, Any]], segments: dict[str, str]) -> None:
+        self._desk, self._every, self._segments = desk, every, segments
+        self._figures: dict[str, dict[str, Any]] = {}
+        self._fitting = every
+        self._most = PAGE
+        self._table = parts.Table(_columns(), [], key="key", choose="campaigns")
+        self._table.table.classes("m-narrow")
         with parts.row():
-            ui.label(t("shared.all_shown", n=desk.number(len(every)))).classes("m-mute m-small")
-            as_of = ui.label("").classes("m-mute m-small m-grow")
-            table.chooser()
+            self._counted = ui.label("").classes("m-mute m-small")
+            self._more = parts.button(t("shared.more"), self._further, icon="expand_more")
+            self._as_of = ui.label("").classes("m-mute m-small m-grow")
+            self._table.chooser()
 
-    def draw() -> None:
-        word = (search.value or "").casefold()
-        wanted = [
+    def narrow(self, text: str, channel: str) -> None:
+        """Show those of a channel whose name or key has the text in it, from the first."""
+        word = text.casefold()
+        self._fitting = [
             one
-            for one in every
-            if (word in one["name"].casefold() or word in one["key"].casefold())
-            and channel.value in ("", one["channel"])
+            for one in self._every
+            if (word in one["name"].casefold() or word in one["key"].casefold()) and channel in ("", one["channel"])
         ]
-        table.replace([_row(desk, one, segments, figures.get(one["key"])) for one in wanted])
+        self._most = PAGE
+        self._show()
 
-    async def count() -> None:
+    def _further(self) -> None:
+        self._most += PAGE
+        self._show()
+
+    def _show(self) -> None:
+        self._draw()
+        ui.timer(0, self._count, once=True)
+
+    def _draw(self) -> None:
+        shown = self._fitting[: self._most]
+        self._table.replace([_row(self._desk, one, self._segments, self._figures.get(one["key"])) for one in shown])
+        whole = len(shown) == len(self._fitting)
+        counted = t("shared.all_shown" if whole else "shared.some_shown", n=self._desk.number(len(shown)))
+        self._counted.text = counted
+        self._more.set_visibility(not whole)
+
+    async def _count(self) -> None:
         limit = asyncio.Semaphore(PARALLEL)
 
         async def one(key: str) -> None:
             async with limit:
                 try:
-                    figures[key] = (await desk.api.get(f"/v1/campaigns/{key}/report"))["funnel"]
+                    self._figures[key] = await self._desk.api.get(f"/v1/campaigns/{key}/funnel")
                 except ApiError:
                     return  # the list stands without its figures
 
-        await asyncio.gather(*(one(each["key"]) for each in every if each["started_at"] or each["finished_at"]))
-        as_of.text = t("campaigns.counted_at", at=f"{datetime.now(UTC).astimezone(desk.zone):%H:%M:%S}")
-        draw()
-
-    search.on_value_change(draw)
-    channel.on_value_change(draw)
-    ui.timer(0, count, once=True)
+        begun = [each["key"] for each in self._fitting[: self._most] if each["started_at"] or each["finished_at"]]
+        missing = [key for key in begun if key not in self._figures]
+        if missing:
+            await asyncio.gather(*map(one, missing))
+            self._as_of.text = t("campaigns.counted_at", at=f"{datetime.now(UTC).astimezone(self._desk.zone):%H:%M:%S}")
+            self._draw()
 
 
 async def _every(desk: Desk, show: str) -> list[dict[str, Any]]:
