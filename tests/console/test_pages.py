@@ -52,6 +52,20 @@ async def test_every_page_is_drawn(open_page: OpenPage, language: str, dark: boo
     await use(page, "en")
 
 
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", ("Sign in", "Set your password")), ("zh", ("登录", "设置密码"))]
+)
+async def test_the_doors_speak_both_languages(open_page: OpenPage, language: str, words: tuple[str, str]) -> None:
+    """Before anyone is signed in, and where a one-time password is changed."""
+    for role, path, title in ((None, "/signin", words[0]), ("viewer", "/password", words[1])):
+        page = await open_page(role, width=1280)
+        await page.goto(f"/preferences?language={language}&next={path}")
+        await expect(page.locator("h1")).to_have_text(title)
+        assert await page.locator("html").get_attribute("lang") == ("zh-CN" if language == "zh" else "en-US")
+        assert await page.locator("input:visible").count() == (2 if role is None else 3)
+        await page.goto("/preferences?language=en&next=/healthz")
+
+
 async def test_whoever_is_not_signed_in_comes_back_to_where_he_wanted(open_page: OpenPage, console: Console) -> None:
     password = console.account("deep", "viewer")
     page = await open_page(None)
