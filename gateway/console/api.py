@@ -75,6 +75,20 @@ class Api:
         """PUT a JSON body."""
         return await self._call("PUT", path, body=body, query=query)
 
+    async def edition(self, path: str) -> tuple[Any, str]:
+        """GET; what is there, and its ETag, by which a change can say what it was made of."""
+        answer = await self._ask("GET", path)
+        return answer.json(), answer.headers.get("etag", "")
+
+    async def change(self, path: str, body: Any, *, of: str | None) -> tuple[Any, str]:
+        """PUT a change of that edition, or (None) of what is not there yet; what came of it, with its ETag.
+
+        Raises ApiError 412 when it is another one by now, or there already.
+        """
+        condition = {"If-None-Match": "*"} if of is None else {"If-Match": of}
+        answer = await self._ask("PUT", path, body=body, headers=condition)
+        return answer.json(), answer.headers.get("etag", "")
+
     async def patch(self, path: str, body: Any) -> Any:
         """PATCH with a JSON body."""
         return await self._call("PATCH", path, body=body)
@@ -99,7 +113,11 @@ class Api:
                 break
         return found
 
-    async def _call(
+    async def _call(self, method: str, path: str, **asked: Any) -> Any:
+        answer = await self._ask(method, path, **asked)
+        return answer.json() if answer.content else None
+
+    async def _ask(
         self,
         method: str,
         path: str,
@@ -108,15 +126,16 @@ class Api:
         content: bytes | None = None,
         kind: str = "",
         query: dict[str, Any] | None = None,
-    ) -> Any:
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
         params = {name: value for name, value in (query or {}).items() if value is not None}
-        headers = {**self._headers, "Content-Type": kind} if kind else self._headers
+        sent = {**self._headers, **(headers or {}), **({"Content-Type": kind} if kind else {})}
         try:
-            answer = await self._http.request(method, path, params=params, json=body, content=content, headers=headers)
+            answer = await self._http.request(method, path, params=params, json=body, content=content, headers=sent)
         except (httpx.HTTPError, OSError) as error:
             raise _unreachable(error) from error
         if answer.is_success:
-            return answer.json() if answer.content else None
+            return answer
         raise refused(answer)
 
     @contextlib.asynccontextmanager

@@ -51,7 +51,14 @@ NAVIGATION: tuple[tuple[str | None, tuple[Entry, ...]], ...] = (
             Entry("/insight", "frame.nav.insight", "insights", "segment:read"),
         ),
     ),
-    ("frame.nav.reach", (Entry("/campaigns", "frame.nav.campaigns", "campaign", "campaign:read"),)),
+    (
+        "frame.nav.reach",
+        (
+            Entry("/campaigns", "frame.nav.campaigns", "campaign", "campaign:read"),
+            Entry("/outbox", "frame.nav.outbox", "outbox", "campaign:read"),
+            Entry("/suppressions", "frame.nav.suppressions", "block", "campaign:read"),
+        ),
+    ),
     (
         "frame.nav.house",
         (

@@ -53,7 +53,8 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
         pytest.skip(NONE)
     port = processes.free_port()
     folder: Path = tmp_path_factory.mktemp("console") / "data"
-    with Suite.started(folder, {"MARQUEE_CONSOLE_PORT": str(port)}) as suite:
+    env = {"MARQUEE_CONSOLE_PORT": str(port), "MARQUEE_SMTP_URL": "sink:", "MARQUEE_QUIET_HOURS": "22:00-08:00"}
+    with Suite.started(folder, env) as suite:
         done = suite.run("demo", "--viewers", "60", "--days", "30", timeout=200)
         assert done.returncode == 0, done.stdout + done.stderr
         yield Console(suite=suite, url=f"http://127.0.0.1:{port}")

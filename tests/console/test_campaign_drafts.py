@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-import httpx
-
-from gateway.console.api import Api
-from gateway.console.desk import Desk
 from gateway.console.pages.campaigns import drafts
 from gateway.console.parts.rule import Known
 from gateway.console.parts.rule.fields import Editing
 from gateway.console.parts.rule.shape import OF_TYPE
+from services.campaign.schemas.campaigns import CampaignInput
 from services.campaign.schemas.manners import Operator
 
 SHOWN: dict[str, Any] = {
@@ -42,13 +39,8 @@ SHOWN: dict[str, Any] = {
 }
 
 
-def desk(login: str = "ann") -> Desk:
-    """A desk of that operator, without a page."""
-    return Desk(api=Api(httpx.AsyncClient()), operator={"login": login})
-
-
 def test_what_is_shown_comes_back_as_it_was_set() -> None:
-    body = drafts.whole(drafts.of(desk(), SHOWN))
+    body = drafts.whole(drafts.of(SHOWN))
     assert body == {
         "name": "One",
         "trigger": {"manual": {"segment": "fans"}},
@@ -68,16 +60,15 @@ def test_what_is_shown_comes_back_as_it_was_set() -> None:
     }
 
 
-def test_a_list_is_remembered_for_who_gave_it() -> None:
-    listed = {**SHOWN, "key": "listed", "trigger": {"manual": {"segment": None, "list_length": 2}}}
-    given = {"trigger": {"manual": {"list": ["user_id:a", "7"]}}}
-    drafts.remember(desk(), "listed", given)
-    assert drafts.of(desk(), listed)["trigger"] == {"manual": {"list": ["user_id:a", "7"]}}
-    assert drafts.of(desk("bob"), listed)["trigger"] == {"manual": {"list": []}}
+def test_a_saved_list_stays_as_it_is() -> None:
+    listed = {**SHOWN, "trigger": {"manual": {"segment": None, "list_length": 2}}}
+    body = drafts.whole(drafts.of(listed))
+    assert body["trigger"] == {"manual": {}}
+    CampaignInput.model_validate(body)
 
 
 def test_a_channel_has_its_own_texts() -> None:
-    body = drafts.of(desk(), SHOWN)
+    body = drafts.of(SHOWN)
     body["content"]["html"] = "<p>b</p>"
     body["channel"] = "sms"
     drafts.fit(body)
@@ -86,7 +77,7 @@ def test_a_channel_has_its_own_texts() -> None:
 
 
 def test_what_cannot_be_together_is_not_sent_together() -> None:
-    body = drafts.of(desk(), SHOWN)
+    body = drafts.of(SHOWN)
     body["transactional"] = True
     body["trigger"] = {"event": "Signed Up"}
     body["conversion"]["event"] = ""
@@ -105,3 +96,31 @@ def test_a_conversion_is_filtered_by_what_campaigns_compare() -> None:
     edit = Editing(known=Known(), changed=lambda: None, redraw=lambda: None, operators=drafts.COMPARED)
     assert all(edit.fitting(kind) for kind in (*OF_TYPE, ""))
     assert {one for kind in (*OF_TYPE, "") for one in edit.fitting(kind)} == set(get_args(Operator))
+
+
+def test_marketing_says_how_to_get_no_more_of_it() -> None:
+    way = "Bye: {{ unsubscribe_url }}"
+    body = drafts.of(SHOWN)
+    assert not drafts.way_out(body)
+    body["content"]["body"] = way
+    assert not drafts.way_out(body), "its variant says nothing"
+    body["content"]["variants"][0]["body"] = way
+    assert drafts.way_out(body)
+    body["content"]["html"] = "<p>Hi</p>"
+    assert not drafts.way_out(body), "whoever reads the HTML does not see the text"
+    assert drafts.way_out({**body, "transactional": True})
+    assert drafts.way_out({**body, "channel": "inbox"})
+
+
+def test_it_is_known_before_what_will_be_counted() -> None:
+    body = drafts.of(SHOWN)
+    assert drafts.measured(body) == "no_html"
+    body["content"]["html"] = "<p>Hi</p>"
+    assert drafts.measured(body) == "some"
+    body["content"]["variants"] = []
+    assert drafts.measured(body) == "opens_clicks"
+    assert drafts.measured({**body, "tracking": False}) == "off"
+    assert drafts.measured({**body, "channel": "sms"}) == "sms"
+    assert drafts.measured({**body, "channel": "push"}) == "no_link"
+    body["content"]["link"] = "https://example.com"
+    assert drafts.measured({**body, "channel": "push"}) == "clicks"

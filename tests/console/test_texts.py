@@ -11,6 +11,7 @@ import pytest
 from gateway.console import texts
 
 HERE = Path(texts.__file__).parent.parent
+REPOSITORY = HERE.parent.parent
 SOURCES = {path: path.read_text(encoding="utf-8") for path in sorted(HERE.rglob("*.py"))}
 PLAIN = re.compile(r"""\b(?:t|text)\(\s*["']([a-z_0-9.]+[a-z_0-9])["']""")
 BUILT = re.compile(r"""f?["']([a-z_0-9]+(?:\.[a-z_0-9]+)*\.)(?:\{|["'])""")
@@ -50,6 +51,24 @@ def test_every_text_that_is_used_is_there(language: str) -> None:
 def test_no_text_is_there_for_nothing() -> None:
     whole, beginnings = quoted(), tuple(prefixes())
     assert sorted(key for key in texts.catalogue("en") if key not in whole and not key.startswith(beginnings)) == []
+
+
+def reasons() -> set[str]:
+    """Why messages are not sent or wait, as the page about campaigns has them, and as campaign's source gives them."""
+    told = re.search(
+        r"## Why somebody got nothing\n(.*?)\n## ", (REPOSITORY / "docs/campaigns.md").read_text(), re.DOTALL
+    )
+    assert told is not None
+    paragraph = told[1].strip().split("\n\n")[0]
+    source = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "services/campaign").rglob("*.py"))
+    given = re.findall(r"""\breason=["']([a-z_]+)["']""", source)
+    return set(re.findall(r"`([a-z_]+)`", paragraph)) - {"held", "unknown"} | set(given)
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_every_reason_has_a_word(language: str) -> None:
+    assert len(reasons()) > 20
+    assert sorted(one for one in reasons() if not texts.known(language, f"messages.reasons.{one}")) == []
 
 
 def test_values_have_the_same_names_in_both_languages() -> None:

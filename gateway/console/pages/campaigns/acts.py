@@ -9,6 +9,7 @@ from typing import Any, Literal
 from nicegui import ui
 
 from gateway.console import parts
+from gateway.console.api import ApiError
 from gateway.console.desk import Desk, t
 from gateway.console.pages.campaigns import words
 
@@ -44,6 +45,7 @@ ACTS = (
         asks=True,
     ),
 )
+PAST = "/problems/time-is-past"
 SENDING = ("approve", "start")
 """Acts before which it is said how many would get it."""
 
@@ -83,7 +85,15 @@ def _does(desk: Desk, campaign: dict[str, Any], act: Act) -> Callable[[], Any]:
             await desk.api.delete(path)
             ui.navigate.to("/campaigns")
             return
-        await desk.api.post(f"{path}/{act.name}")
+        try:
+            await desk.api.post(f"{path}/{act.name}")
+        except ApiError as error:
+            if error.type != PAST:
+                raise
+            title, text = t("campaigns.past"), t("campaigns.past_hint", why=error.detail.partition(": ")[0])
+            if not await parts.confirm(title, text, action=t(f"campaigns.late.{act.name}"), danger=False):
+                return
+            await desk.api.post(f"{path}/{act.name}", late="true")
         ui.navigate.to(path.removeprefix("/v1"))
 
     return done

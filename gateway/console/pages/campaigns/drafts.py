@@ -5,11 +5,10 @@ from __future__ import annotations
 import copy
 import re
 import secrets
-from collections import OrderedDict
 from typing import Any
 
 from gateway.console import texts
-from gateway.console.desk import Desk, t
+from gateway.console.desk import t
 
 SET = (
     "name",
@@ -28,9 +27,8 @@ SET = (
 COMPARED = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "contains", "exists")
 """Operators of filters of the conversion event: fewer than rules have."""
 LONGEST = 64
-KEPT = 100
-"""Lists remembered between two steps, the oldest forgotten: the API shows of a list only its length."""
-_lists: OrderedDict[tuple[str, str], list[str]] = OrderedDict()
+UNSUBSCRIBE = "unsubscribe_url"
+"""The value of a template that is the viewer's way out."""
 
 
 def blank(*, name: str, channel: str = "email", segment: str = "") -> dict[str, Any]:
@@ -45,25 +43,15 @@ def blank(*, name: str, channel: str = "email", segment: str = "") -> dict[str, 
     return made
 
 
-def of(desk: Desk, campaign: dict[str, Any]) -> dict[str, Any]:
-    """The body of a PUT that changes nothing; a list that is not remembered is empty."""
+def of(campaign: dict[str, Any]) -> dict[str, Any]:
+    """The body of a PUT that changes nothing; `"manual": {}` keeps the list that is there."""
     made: dict[str, Any] = {name: copy.deepcopy(campaign[name]) for name in SET if campaign.get(name) is not None}
     made = _without_nothing(made)
     manual = made["trigger"].get("manual")
-    if manual is not None and "segment" not in manual:
-        remembered = _lists.get((str(desk.operator["login"]), campaign["key"]), [])
-        made["trigger"] = {"manual": {"list": list(remembered)}}
+    if manual is not None:
+        manual.pop("list_length", None)
     made["content"].setdefault("variants", [])
     return made
-
-
-def remember(desk: Desk, key: str, body: dict[str, Any]) -> None:
-    """Keep a list that was given, so that the next step can give it again."""
-    refs = (body["trigger"].get("manual") or {}).get("list")
-    if refs:
-        _lists[(str(desk.operator["login"]), key)] = list(refs)
-        while len(_lists) > KEPT:
-            _lists.popitem(last=False)
 
 
 def fit(body: dict[str, Any]) -> None:
@@ -78,6 +66,32 @@ def fit(body: dict[str, Any]) -> None:
             one.pop("html", None)
         if channel not in ("push", "inbox"):
             one.pop("link", None)
+
+
+def texts_of(campaign: dict[str, Any]) -> list[dict[str, Any]]:
+    """The default message and its variants."""
+    return [campaign["content"], *campaign["content"].get("variants", ())]
+
+
+def way_out(campaign: dict[str, Any]) -> bool:
+    """Whether every text of a marketing message says how to get no more of them; one that viewers wait for need not."""
+    if campaign.get("transactional") or campaign["channel"] == "inbox":
+        return True
+    written = [one.get(part) for one in texts_of(campaign) for part in ("body", "html")]
+    return all(UNSUBSCRIBE in text for text in written if text)
+
+
+def measured(campaign: dict[str, Any]) -> str:
+    """What can be counted of it, as the texts under `campaigns.measured` say: opens and clicks need HTML or a link."""
+    if not campaign.get("tracking", True):
+        return "off"
+    written = texts_of(campaign)
+    if campaign["channel"] == "email":
+        counted = [bool(one.get("html")) for one in written]
+        return "opens_clicks" if all(counted) else "some" if any(counted) else "no_html"
+    if campaign["channel"] in ("push", "inbox"):
+        return "clicks" if any(one.get("link") for one in written) else "no_link"
+    return "sms"
 
 
 def unwritten(campaign: dict[str, Any]) -> bool:
@@ -115,4 +129,4 @@ def refs_of(text: str) -> list[str]:
 def key_of(name: str) -> str:
     """A key made of a name's Latin letters and digits, with an end of its own."""
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:LONGEST].strip("-")
-    return f"{slug or 'campaign'}-{secrets.token_hex(2)}"
+    return f"{slug or 'campaign'}-{secrets.token_hex(4)}"

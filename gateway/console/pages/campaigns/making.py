@@ -28,13 +28,14 @@ OPEN = ("draft", "submitted", "approved")
 async def new(desk: Desk) -> None:
     """The first step of a new one; `?segment=` is who gets it."""
     body = drafts.blank(name="", segment=desk.query.get("segment", ""))
-    await _draw(Making(desk=desk, known=await Known.load(desk), campaign=None, body=body), "who")
+    known, manners = await Known.load(desk), await words.manners(desk)
+    await _draw(Making(desk=desk, known=known, campaign=None, body=body, manners=manners), "who")
 
 
 @frame.page("/campaigns/{key}/edit", title="campaigns.edit", permission="campaign:write")
 async def edit(desk: Desk, key: str) -> None:
     """A step (`?step=time`) of one that is there."""
-    campaign = await desk.api.get(f"/v1/campaigns/{key}")
+    campaign, edition = await desk.api.edition(f"/v1/campaigns/{key}")
     ui.page_title(f"{campaign['name']} · Marquee")
     if campaign["state"] == "archived" or (words.manual(campaign) and campaign["state"] not in OPEN):
         parts.empty(
@@ -46,7 +47,9 @@ async def edit(desk: Desk, key: str) -> None:
         )
         return
     chosen = desk.query.get("step", "")
-    made = Making(desk=desk, known=await Known.load(desk), campaign=campaign, body=drafts.of(desk, campaign))
+    known, manners = await Known.load(desk), await words.manners(desk)
+    body = drafts.of(campaign)
+    made = Making(desk=desk, known=known, campaign=campaign, body=body, manners=manners, edition=edition)
     await _draw(made, chosen if chosen in STEPS else "who")
 
 

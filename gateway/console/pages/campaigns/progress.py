@@ -8,11 +8,10 @@ from nicegui import ui
 
 from gateway.console import parts
 from gateway.console.desk import Desk, t
-from gateway.console.pages.campaigns import words
+from gateway.console.pages.campaigns import recipients, words
 
 EVERY = 1.0
 MOVING = ("running", "paused")
-SHOWN = ("planned", "claimed", "calling", "accepted", "failed", "skipped", "unknown", "held")
 
 
 async def draw(desk: Desk, one: dict[str, Any]) -> None:
@@ -25,6 +24,10 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
         bar = parts.progress("")
         figures = parts.row().style("gap:32px")
         hint = ui.label("").classes("m-mute m-small")
+    unsure = parts.alert(t("campaigns.unsure"), detail=t("campaigns.unsure_hint"))
+    unsure.set_visibility(False)
+    with unsure:
+        parts.button(t("campaigns.see_them"), href=recipients.href(key, state="unknown"))
     with parts.grid():
         with parts.panel(t("campaigns.messages"), span=4):
             states = parts.Table(_columns(t("campaigns.state")))
@@ -38,10 +41,16 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
         _show(desk, told, bar, figures)
         stuck = told["state"] in MOVING and not told["delivery_ready"]
         hint.text = t("campaigns.held_up", why=told["delivery_reason"] or "") if stuck else ""
-        counted = {name: told["states"].get(name, 0) for name in SHOWN}
-        states.replace(_rows({words.message_state(name): number for name, number in counted.items() if number}))
-        waiting.replace(_rows({words.reason(desk, name): number for name, number in told["waiting"].items()}))
-        reasons.replace(_rows({words.reason(desk, name): number for name, number in told["reasons"].items()}))
+        states.replace(
+            [
+                _counted(words.message_state(name), told["states"][name], recipients.href(key, state=name))
+                for name in words.MESSAGE_STATES
+                if told["states"].get(name)
+            ]
+        )
+        waiting.replace(_by_reason(desk, key, told["waiting"], state="planned"))
+        reasons.replace(_by_reason(desk, key, told["reasons"]))
+        unsure.set_visibility(bool(told["states"].get("unknown")))
         waits.set_visibility(bool(told["waiting"]))
         missed.set_visibility(bool(told["reasons"]))
         if told["state"] != one["state"]:
@@ -60,16 +69,31 @@ def _columns(label: str) -> list[parts.Column]:
     return [parts.Column("name", label), parts.Column("n", t("campaigns.messages"), number=True)]
 
 
-def _rows(counted: dict[str, int]) -> list[dict[str, Any]]:
-    return [{"id": name, "name": name, "n": number} for name, number in counted.items()]
+def _by_reason(desk: Desk, key: str, numbers: dict[str, int], **state: str) -> list[dict[str, Any]]:
+    return [
+        _counted(words.reason(desk, name), number, recipients.href(key, **state, reason=name))
+        for name, number in numbers.items()
+    ]
+
+
+def _counted(name: str, number: int, href: str) -> dict[str, Any]:
+    """A row that says how many, and leads to them."""
+    return {"id": href, "name": parts.Link(name, href), "n": number}
 
 
 def _show(desk: Desk, told: dict[str, Any], bar: parts.progress, figures: ui.element) -> None:
     done, total = told["done"], told["total"]
     text = t("campaigns.done_of", done=desk.number(done), total=desk.number(total))
-    if not told["planning_done"]:
+    begins, waits = told["planning_begins_at"], told["planning_waits_for"]
+    if begins:
+        text = t("campaigns.begins_at", at=desk.exact(begins))
+    elif waits:
+        text = t("campaigns.planning_waits", n=desk.number(total), why=words.reason(desk, waits))
+    elif not told["planning_done"]:
         text = t("campaigns.planning", n=desk.number(total))
-    bar.show(done, total or None if told["planning_done"] else None, text)
+    # While viewers are still being given their rows nobody knows of how many; before its time nothing is done.
+    known = total or None if told["planning_done"] else None
+    bar.show(0 if begins else done, 1 if begins else known, text)
     figures.clear()
     with figures:
         parts.figure_line(t("campaigns.done"), desk.percent(words.rate(done, total)))

@@ -8,7 +8,7 @@ from nicegui import ui
 
 from gateway.console import names, parts
 from gateway.console.desk import Desk, t
-from gateway.console.pages.campaigns import words
+from gateway.console.pages.campaigns import drafts, recipients, words
 
 FUNNEL = ("planned", "sent", "delivered", "opened", "clicked", "converted")
 
@@ -27,6 +27,9 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
             steps = [name for name in FUNNEL if name != "converted" or told["conversion_event"]]
             shown = [(t(f"campaigns.steps.{name}"), funnel[name]) for name in steps]
             parts.funnel(shown, height=230, label=t("campaigns.funnel"))
+            unmeasured = drafts.measured(one)
+            if unmeasured != "opens_clicks" and not funnel["opened"]:
+                ui.label(t(f"campaigns.measured.{unmeasured}")).classes("m-mute m-small")
             if funnel["machine_opened"]:
                 ui.label(t("campaigns.machines", n=desk.number(funnel["machine_opened"]))).classes("m-mute m-small")
         with parts.panel(t("campaigns.trend"), hint=t("campaigns.trend_hint"), span=6):
@@ -47,7 +50,7 @@ def _figures(desk: Desk, told: dict[str, Any]) -> None:
     for step, of in (*shown, *((("converted", "sent"),) if told["conversion_event"] else ()), ("unsubscribed", "sent")):
         share = words.rate(funnel[step], funnel[of])
         foot = t("campaigns.of", share=desk.percent(share), of=t(f"campaigns.steps.{of}"))
-        href = f"/campaigns/{told['key']}/recipients?step={step}"
+        href = recipients.href(told["key"], step=step)
         parts.figure(t(f"campaigns.steps.{step}"), desk.number(funnel[step]), foot=foot, href=href)
 
 
@@ -133,7 +136,17 @@ def _reasons(desk: Desk, told: dict[str, Any]) -> None:
         ui.label(t("campaigns.all_sent")).classes("m-mute")
         return
     columns = [parts.Column("why", t("campaigns.why_not")), parts.Column("n", t("campaigns.messages"), number=True)]
-    parts.Table(columns, [{"id": name, "why": words.reason(desk, name), "n": number} for name, number in found])
+    parts.Table(
+        columns,
+        [
+            {
+                "id": name,
+                "why": parts.Link(words.reason(desk, name), recipients.href(told["key"], reason=name)),
+                "n": number,
+            }
+            for name, number in found
+        ],
+    )
 
 
 def _variants(desk: Desk, told: dict[str, Any]) -> None:

@@ -12,14 +12,17 @@ from gateway.console.pages.campaigns import words
 from gateway.console.pages.campaigns.listing import segment_names
 from gateway.console.pages.campaigns.steps.review import estimate, summary
 
+BY = ("submitted", "approved", "started", "ended")
+"""Acts of which it is known who did them."""
+
 
 async def draw(desk: Desk, one: dict[str, Any]) -> None:
     """Summary, life and texts; the estimate while it can still change."""
     segments = await segment_names(desk, one["trigger"])
     with parts.grid():
         with parts.panel(t("campaigns.summary"), span=5):
-            summary(desk, one, segments)
-            _life(desk, one)
+            summary(desk, one, segments, await words.manners(desk))
+            _life(desk, one, await _called(desk, one))
         with parts.panel(t("campaigns.texts"), span=7):
             _texts(t("campaigns.default_text"), one["content"])
             for variant in one["content"]["variants"]:
@@ -30,17 +33,25 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
             parts.later(lambda: estimate(desk, one["key"]))
 
 
-def _life(desk: Desk, one: dict[str, Any]) -> None:
+async def _called(desk: Desk, one: dict[str, Any]) -> dict[str, str]:
+    """Names of those who did something with it, as far as this role may know them; tools have keys for names."""
+    known = {desk.operator["id"]: str(desk.operator["name"])}
+    if desk.may("operators:read") and {one[f"{act}_by"] for act in BY} - {None, *known}:
+        known |= {who["id"]: who["name"] for who in await desk.api.every("/v1/operators")}
+    return known
+
+
+def _life(desk: Desk, one: dict[str, Any], called: dict[str, str]) -> None:
     """Who did what and when, as far as it came."""
     steps = (
         (t("campaigns.life.created"), one["created_at"], None),
         (t("campaigns.life.submitted"), one["submitted_at"], one["submitted_by"]),
         (t("campaigns.life.approved"), one["approved_at"], one["approved_by"]),
-        (t("campaigns.life.started"), one["started_at"], None),
-        (t("campaigns.life.finished"), one["finished_at"], None),
+        (t("campaigns.life.started"), one["started_at"], one["started_by"]),
+        (t("campaigns.life.finished"), one["finished_at"], one["ended_by"]),
     )
     ui.separator()
-    parts.facts((name, desk.exact(at) + (f" · {who}" if who else "")) for name, at, who in steps if at)
+    parts.facts((name, desk.exact(at) + (f" · {called.get(who, who)}" if who else "")) for name, at, who in steps if at)
 
 
 def _texts(name: str, content: dict[str, Any]) -> None:

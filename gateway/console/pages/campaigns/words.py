@@ -24,8 +24,11 @@ MESSAGES: dict[str, parts.Tone] = {
     "failed": "bad",
     "unknown": "warn",
 }
+MESSAGE_STATES = ("planned", "claimed", "calling", "accepted", "failed", "skipped", "unknown", "held")
 STEPS = ("planned", "sent", "delivered", "opened", "clicked", "converted", "held", "unsubscribed")
 """How far a message came, as the API tells recipients apart."""
+UNSENT = ("unknown", "failed", "skipped")
+"""States that end without a message that surely left; each of their messages has its reason."""
 AUTOMATIC = ("segment_entered", "segment_left", "event", "bus")
 """What makes a campaign write by itself."""
 
@@ -70,12 +73,41 @@ def timing(desk: Desk, campaign: dict[str, Any]) -> str:
     return t("campaigns.at_once") if manual(campaign) else t("campaigns.as_it_happens")
 
 
-def quiet(campaign: dict[str, Any]) -> str:
-    """Its quiet hours."""
+async def manners(desk: Desk) -> dict[str, Any]:
+    """What holds here for campaigns that say nothing else: quiet hours, zone, cap, and where channels lead."""
+    told: dict[str, Any] = await desk.api.get("/v1/campaigns/-/manners")
+    return told
+
+
+def quiet(campaign: dict[str, Any], house: dict[str, Any]) -> str:
+    """The quiet hours that hold for it."""
     hours = campaign.get("quiet_hours")
     if isinstance(hours, dict):
-        return f"{hours['from']} – {hours['to']}"
-    return t("campaigns.quiet.none") if hours == "none" else t("campaigns.quiet.house")
+        return _hours(hours)
+    return t("campaigns.quiet.none") if hours == "none" else house_quiet(house)
+
+
+def house_quiet(house: dict[str, Any]) -> str:
+    """The installation's quiet hours."""
+    hours = house["quiet_hours"]
+    return t("campaigns.quiet_house", hours=_hours(hours)) if hours else t("campaigns.quiet_house_none")
+
+
+def _hours(hours: dict[str, str]) -> str:
+    return f"{hours['from']} – {hours['to']}"
+
+
+def cap(desk: Desk, house: dict[str, Any]) -> str:
+    """How many marketing messages a viewer gets here at most."""
+    if house["cap"] is None:
+        return t("campaigns.no_cap")
+    return t("campaigns.cap", n=desk.number(house["cap"]), days=desk.number(house["cap_days"]))
+
+
+def goes_to(name: str, house: dict[str, Any]) -> str:
+    """Where messages of a channel go."""
+    told = next(one for one in house["channels"] if one["channel"] == name)
+    return t(f"campaigns.goes_to.{told['goes_to'] or 'nowhere'}", host=told["host"] or "")
 
 
 def reason(desk: Desk, word: str | None) -> str:

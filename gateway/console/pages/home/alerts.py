@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from nicegui import ui
@@ -19,8 +20,10 @@ LATE = 60
 """Seconds a segment may be behind before it is told."""
 QUEUED = 10_000
 """Messages a reader may be behind before it is told."""
-RUNNING = 20
-"""Running campaigns that are looked at."""
+CAMPAIGNS = 20
+"""Campaigns that are looked at: those that run, then those that ended last."""
+RECENT = timedelta(days=7)
+"""How long after its end a campaign's unsure messages are told of."""
 
 
 @dataclass(frozen=True)
@@ -79,19 +82,24 @@ async def _segments(desk: Desk) -> list[Alert]:
 
 
 async def _campaigns(desk: Desk) -> list[Alert]:
-    """Running campaigns that cannot send, and messages nobody knows the end of."""
+    """Campaigns that run and cannot send, and messages nobody knows the end of, also of those that ended lately."""
     if not desk.may("campaign:read"):
         return []
     listed = await desk.api.every("/v1/campaigns", most=500)
-    running = [one["key"] for one in listed if one["state"] == "running"][:RUNNING]
-    whole: list[dict[str, Any]] = list(await asyncio.gather(*(desk.api.get(f"/v1/campaigns/{key}") for key in running)))
+    running = [one for one in listed if one["state"] == "running"]
+    since = datetime.now(UTC) - RECENT
+    ended = [one for one in listed if one["finished_at"] and datetime.fromisoformat(one["finished_at"]) > since]
+    ended.sort(key=lambda one: str(one["finished_at"]), reverse=True)
+    keys = list(dict.fromkeys(one["key"] for one in (*running, *ended)))[:CAMPAIGNS]
+    whole: list[dict[str, Any]] = list(await asyncio.gather(*(desk.api.get(f"/v1/campaigns/{key}") for key in keys)))
     found = []
     for one in whole:
         where = f"/campaigns/{one['key']}"
-        if not one["delivery"]["ready"]:
+        if one["state"] == "running" and not one["delivery"]["ready"]:
             found.append(Alert(t("home.alert.campaign", name=one["name"], why=one["delivery"]["reason"]), where, "bad"))
         if unknown := one["messages"].get("unknown", 0):
-            found.append(Alert(t("home.alert.unknown", name=one["name"], n=desk.number(unknown)), where))
+            told = t("home.alert.unknown", name=one["name"], n=desk.number(unknown))
+            found.append(Alert(told, f"{where}/recipients?state=unknown"))
     return found
 
 

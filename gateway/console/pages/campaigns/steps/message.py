@@ -9,7 +9,7 @@ from nicegui import ui
 from gateway.console import parts
 from gateway.console.api import ApiError
 from gateway.console.desk import t
-from gateway.console.pages.campaigns import drafts, words
+from gateway.console.pages.campaigns import drafts, letter, words
 from gateway.console.pages.campaigns.editing import Making
 from gateway.console.pages.people.rows import named
 from gateway.console.pages.segments.members import person
@@ -26,6 +26,7 @@ async def draw(making: Making) -> None:
     with ui.element("div").classes("m-composing"):
         with parts.stack():
             with parts.panel(t("campaigns.channel")), parts.row():
+                leads = ui.label("").classes("m-mute m-small").style("order:9;flex-basis:100%")
                 options = {one: words.channel(one) for one in words.CHANNELS}
                 fields.choose(
                     options, making.body["channel"], lambda value: turned(value), label=t("campaigns.channel")
@@ -48,6 +49,7 @@ async def draw(making: Making) -> None:
         show()
 
     def show() -> None:
+        leads.text = words.goes_to(making.body["channel"], making.manners)
         box.clear()
         making.fields.clear()
         with box:
@@ -137,6 +139,8 @@ def _texts(making: Making, node: dict[str, Any], path: str) -> None:
         parts.button(t("campaigns.insert"), kind="quiet", icon="data_object"),
         ui.menu().props("auto-close").classes("m-menu-wide"),
     ):
+        if not making.body.get("transactional"):
+            ui.menu_item(t("campaigns.unsubscribe_value"), lambda: _insert(body, t("campaigns.unsubscribe_line")))
         for name, said in making.known.traits.items():
             ui.menu_item(said, lambda name=name: _insert(body, f"{{{{ profile.traits.{name} }}}}"))
 
@@ -164,6 +168,7 @@ async def _looks(making: Making) -> None:
     with parts.panel(t("campaigns.test"), hint=t("campaigns.test_hint")), parts.row(tight=True):
         address = ui.input(t("campaigns.address")).style("width:220px")
         parts.button(t("campaigns.send_test"), lambda: send(), icon="send")
+        parts.button(t("frame.nav.outbox"), href="/outbox", icon="outbox", kind="quiet", hint=t("outbox.hint"))
 
     async def look() -> None:
         key = await making.save()
@@ -200,6 +205,10 @@ async def _samples(making: Making) -> dict[str, str]:
     manual = trigger.get("manual", {})
     if manual.get("list"):
         return {one: one for one in manual["list"][:SAMPLES]}
+    if making.kept and making.campaign is not None:
+        path = f"/v1/campaigns/{making.campaign['key']}/list"
+        refs = [one["ref"] for one in (await making.desk.api.get(path, limit=SAMPLES * 4))["items"]]
+        return {one: one for one in refs if "•" not in one}  # contact data is masked, and nobody is found by a mask
     key = manual.get("segment") or trigger.get("segment_entered") or trigger.get("segment_left")
     try:
         if key:
@@ -221,14 +230,4 @@ def _shown(making: Making, told: dict[str, Any]) -> None:
     with parts.row(tight=True):
         ui.label(t("campaigns.variant")).classes("m-mute m-small")
         parts.badge(str(told["variant"]), "accent")
-    with ui.element("div").classes("m-letter"):
-        if told["subject"]:
-            ui.label(told["subject"]).classes("m-strong")
-        if told["html"]:
-            # Nothing in it may run, or reach the console: the sandbox has no rights at all.
-            letter = ui.element("iframe").props('sandbox=""').classes("m-letter-html")
-            letter.props["srcdoc"] = told["html"]
-            letter.props["title"] = t("campaigns.preview")
-        ui.label(told["body"]).classes("m-pre m-wrap")
-        if told["link"]:
-            ui.label(told["link"]).classes("m-mono m-small m-wrap")
+    letter.draw(told)

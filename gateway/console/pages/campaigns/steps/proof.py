@@ -6,6 +6,7 @@ from nicegui import ui
 
 from gateway.console import parts
 from gateway.console.desk import t
+from gateway.console.pages.campaigns import drafts
 from gateway.console.pages.campaigns.editing import Making
 from gateway.console.parts.rule import Filters, fields
 
@@ -37,4 +38,11 @@ async def draw(making: Making) -> None:
                 fields.percent(making.edit, body, "holdout", label=t("campaigns.holdout_share"))
                 ui.label(t("campaigns.holdout_hint")).classes("m-mute m-small")
             tracking = ui.switch(t("campaigns.tracking"), value=bool(body.get("tracking", True)))
-            tracking.on_value_change(lambda event: body.update(tracking=bool(event.value)))
+            about = ui.label("").classes("m-mute m-small")
+
+            def told() -> None:
+                body["tracking"] = bool(tracking.value)
+                about.text = t(f"campaigns.measured.{drafts.measured(body)}")
+
+            tracking.on_value_change(told)
+            told()

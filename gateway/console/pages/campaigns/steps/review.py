@@ -8,7 +8,7 @@ from nicegui import ui
 
 from gateway.console import names, parts
 from gateway.console.desk import Desk, t
-from gateway.console.pages.campaigns import acts, drafts, words
+from gateway.console.pages.campaigns import acts, drafts, listed, words
 from gateway.console.pages.campaigns.editing import Making
 
 
@@ -21,9 +21,14 @@ async def draw(making: Making) -> None:
     if drafts.unwritten(campaign):
         with parts.alert(t("campaigns.unwritten")), parts.row():
             parts.button(t("campaigns.write_it"), href=f"/campaigns/{campaign['key']}/edit?step=message")
+    if not drafts.way_out(campaign):
+        mail = campaign["channel"] == "email"
+        hint = t("campaigns.no_way_out_mail" if mail else "campaigns.no_way_out_hint")
+        with parts.alert(t("campaigns.no_way_out"), detail=hint), parts.row():
+            parts.button(t("campaigns.write_it"), href=f"/campaigns/{campaign['key']}/edit?step=message")
     with parts.grid():
         with parts.panel(t("campaigns.summary"), span=5):
-            summary(desk, campaign, making.known.segments)
+            summary(desk, campaign, making.known.segments, making.manners)
         with parts.panel(t("campaigns.estimate"), hint=t("campaigns.estimate_hint"), span=7):
             if words.manual(campaign):
                 parts.later(lambda: estimate(desk, campaign["key"]))
@@ -33,29 +38,36 @@ async def draw(making: Making) -> None:
         acts.draw(desk, campaign, large=True)
 
 
-def summary(desk: Desk, campaign: dict[str, Any], segments: dict[str, str]) -> None:
-    """What was set, in words."""
+def summary(desk: Desk, campaign: dict[str, Any], segments: dict[str, str], house: dict[str, Any]) -> None:
+    """What was set, in words, with what holds by the installation's manners."""
     goal = campaign["conversion"]
     rate = campaign["rate"]
     shown = [
         (t("campaigns.name"), campaign["name"]),
         (t("campaigns.audience"), words.audience(desk, campaign["trigger"], segments)),
-        (t("campaigns.channel"), words.channel(campaign["channel"])),
+        (t("campaigns.channel"), f"{words.channel(campaign['channel'])} · {words.goes_to(campaign['channel'], house)}"),
         (t("campaigns.subject"), campaign["content"]["subject"] or campaign["content"]["body"][:80]),
         (t("campaigns.variants"), desk.number(len(campaign["content"]["variants"]))),
         (t("campaigns.when_title"), words.timing(desk, campaign)),
-        (t("campaigns.quiet_hours"), "–" if campaign["transactional"] else words.quiet(campaign)),
+        (t("campaigns.quiet_hours"), "–" if campaign["transactional"] else words.quiet(campaign, house)),
+        (t("campaigns.restraint"), "–" if campaign["transactional"] else words.cap(desk, house)),
         (t("campaigns.pace"), t("campaigns.per_second", n=desk.number(rate)) if rate else t("campaigns.unlimited")),
         (t("campaigns.holdout"), desk.percent(campaign["holdout"])),
+        (t("campaigns.counted_of_it"), t(f"campaigns.measured.{drafts.measured(campaign)}")),
         (t("campaigns.conversion"), f"{names.event(goal['event'])} · {words.length(goal['within'])}" if goal else "–"),
     ]
     parts.facts(shown)
+    if (campaign["trigger"].get("manual") or {}).get("list_length"):
+        with parts.row():
+            parts.button(t("campaigns.see_list"), lambda: listed.show(desk, campaign), icon="list", kind="quiet")
 
 
 async def estimate(desk: Desk, key: str) -> None:
     """From the audience to those who would get it, step by step."""
     told = await desk.api.post(f"/v1/campaigns/{key}/estimate")
     whole = told["audience"]
+    if not told["complete"]:
+        parts.alert(t("campaigns.filling"), detail=t("campaigns.filling_hint"))
     with parts.row().style("gap:32px"):
         parts.figure_line(t("campaigns.audience"), desk.number(whole))
         parts.figure_line(t("campaigns.reachable"), desk.number(told["reachable"]))
@@ -64,6 +76,7 @@ async def estimate(desk: Desk, key: str) -> None:
             parts.figure_line(t("campaigns.takes"), length(desk, told["seconds"]))
     lost = {words.reason(desk, name): number for name, number in told["unreachable"].items()}
     lost |= {words.reason(desk, name): told[name] for name in ("suppressed", "capped")}
+    lost |= {words.reason(desk, name): number for name, number in told["unwritable"].items()}
     lost |= {words.reason(desk, "hold_out"): told["held_out"]}
     rows = [
         {"id": name, "why": name, "n": number, "share": desk.percent(words.rate(number, whole))}
@@ -81,6 +94,14 @@ async def estimate(desk: Desk, key: str) -> None:
         ui.label(t("campaigns.all_get_it")).classes("m-good")
     else:
         parts.alert(t("campaigns.nobody"), detail=t("campaigns.nobody_hint"))
+    if told["waiting"]:
+        waits = " · ".join(f"{words.reason(desk, name)}: {desk.number(n)}" for name, n in told["waiting"].items())
+        ui.label(t("campaigns.first_wait", waits=waits)).classes("m-mute")
+    others = [
+        f"{words.channel(name)} {desk.number(reach['reachable'])}" + ("" if reach["exact"] else " ≈")
+        for name, reach in told["channels"].items()
+    ]
+    ui.label(t("campaigns.per_channel", reach=" · ".join(others))).classes("m-mute")
     if told["unknown_refs"]:
         parts.alert(t("campaigns.unknown_refs", n=desk.number(told["unknown_refs"])))
     if not told["exact"]:

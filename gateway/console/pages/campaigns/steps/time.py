@@ -9,6 +9,7 @@ from nicegui import ui
 
 from gateway.console import parts
 from gateway.console.desk import t
+from gateway.console.pages.campaigns import words
 from gateway.console.pages.campaigns.editing import Making
 from gateway.console.parts.rule import fields
 
@@ -57,7 +58,8 @@ def _when(making: Making) -> None:
             made.on_value_change(lambda event: told(event.value))
             making.fields[f"time.{choice.value}"] = made
             zone = making.desk.zone.key
-            hint = t("campaigns.at_hint", zone=zone) if choice.value == "at" else t("campaigns.local_hint")
+            local = t("campaigns.local_hint", zone=making.manners["zone"])
+            hint = t("campaigns.at_hint", zone=zone) if choice.value == "at" else local
             ui.label(hint).classes("m-mute m-small")
 
     choice.on_value_change(turned)
@@ -88,16 +90,19 @@ def _restraint(making: Making) -> None:
         with box:
             switch = ui.switch(t("campaigns.transactional"), value=bool(body.get("transactional")))
             switch.on_value_change(lambda event: transactional(event.value))
-            hint = t("campaigns.transactional_hint") if body.get("transactional") else t("campaigns.cap_hint")
+            cap = words.cap(making.desk, making.manners)
+            hint = t("campaigns.transactional_hint") if body.get("transactional") else cap
             ui.label(hint).classes("m-mute m-small")
             if not body.get("transactional"):
                 hours = body.get("quiet_hours")
                 kind = "own" if isinstance(hours, dict) else "none" if hours == "none" else "house"
                 with parts.row(tight=True):
-                    options = {one: t(f"campaigns.quiet.{one}") for one in ("house", "own", "none")}
-                    fields.choose(options, kind, turned, label=t("campaigns.quiet_hours"), width=220)
+                    options = {one: t(f"campaigns.quiet.{one}") for one in ("own", "none")}
+                    options = {"house": words.house_quiet(making.manners), **options}
+                    fields.choose(options, kind, turned, label=t("campaigns.quiet_hours"), width=300)
                     if isinstance(hours, dict):
                         _hours(hours)
+                ui.label(t("campaigns.quiet_hint", zone=making.manners["zone"])).classes("m-mute m-small")
             rate = ui.number(t("campaigns.rate"), value=body.get("rate"), min=0.1, max=10_000).style("width:220px")
             rate.on_value_change(lambda event: body.update(rate=event.value))
             making.fields["rate"] = rate

@@ -9,8 +9,8 @@ from nicegui import ui
 from gateway.console import parts
 from gateway.console.api import ApiError
 from gateway.console.desk import t
-from gateway.console.pages.campaigns import drafts
-from gateway.console.pages.campaigns.editing import Making
+from gateway.console.pages.campaigns import drafts, listed
+from gateway.console.pages.campaigns.editing import LIST, Making
 from gateway.console.parts.rule import fields
 
 KINDS = ("segment", "list", "segment_entered", "segment_left", "event", "bus")
@@ -30,10 +30,12 @@ async def draw(making: Making) -> None:
         box = parts.stack()
     locked = making.campaign is not None and making.campaign["started_at"] is not None
 
+    saved = ((making.campaign or {}).get("trigger", {}).get("manual") or {}).get("list_length")
+
     def turned(kind: str) -> None:
         making.body["trigger"] = {
             "segment": {"manual": {"segment": ""}},
-            "list": {"manual": {"list": []}},
+            "list": {"manual": {} if saved else {"list": []}},
         }.get(kind, {kind: ""})
         show()
 
@@ -63,7 +65,7 @@ def kind_of(trigger: dict[str, Any]) -> str:
     """Which of the ways a trigger is."""
     manual = trigger.get("manual")
     if manual is not None:
-        return "list" if "list" in manual else "segment"
+        return "segment" if "segment" in manual else "list"
     return next(one for one in KINDS if one in trigger)
 
 
@@ -109,22 +111,24 @@ def _segment(making: Making, kind: str) -> None:
 
 
 def _list(making: Making) -> None:
-    listed = making.body["trigger"]["manual"]["list"]
-    known = (making.campaign or {}).get("trigger", {}).get("manual") or {}
-    if not listed and known.get("list_length"):
-        parts.alert(t("campaigns.list_kept", n=making.desk.number(known["list_length"])), tone="accent")
-    text = ui.textarea(t("campaigns.list"), value="\n".join(listed)).props('input-class="m-mono" spellcheck=false')
+    """Refs in a text; while it is empty, a list that is saved stays."""
+    saved = making.campaign if making.kept else None
+    if saved is not None:
+        with parts.alert(t("campaigns.list_kept", n=making.desk.number(making.kept)), tone="accent"):
+            parts.button(t("campaigns.see_list"), lambda: listed.show(making.desk, saved), icon="list")
+    given = making.body["trigger"]["manual"].get("list", [])
+    text = ui.textarea(t("campaigns.list"), value="\n".join(given)).props('input-class="m-mono" spellcheck=false')
     text.props('placeholder="user_id:u1" rows=8').style("max-width:520px;width:100%")
-    making.fields["trigger.manual.list"] = text
+    making.fields[LIST] = text
     counted = ui.label("").classes("m-mute")
 
     def told() -> None:
         refs = drafts.refs_of(text.value or "")
-        making.body["trigger"]["manual"]["list"] = refs
-        counted.text = t("campaigns.listed", n=making.desk.number(len(refs)))
+        making.body["trigger"]["manual"] = {} if saved is not None and not refs else {"list": refs}
+        counted.text = t("campaigns.listed", n=making.desk.number(len(refs))) if refs else ""
 
     text.on_value_change(told)
-    if listed:
+    if given:
         told()
 
 
