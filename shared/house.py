@@ -14,12 +14,13 @@ from fastapi import APIRouter
 from sqlalchemy import MetaData, delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared import answers, catchup, clock, idempotency, jobs, migrations, telemetry, vacuum
+from shared import answers, catchup, clock, freshness, idempotency, jobs, migrations, telemetry, vacuum
 from shared.answers import Answers, AnswersFromMemory
 from shared.bus import Bus
 from shared.catchup import CatchUp, Offers
 from shared.clock import Every
 from shared.database import Database, settings_of
+from shared.freshness import Freshness
 from shared.jobs import Job
 from shared.loops import Loops, Step
 from shared.reader import MissedFacts, On, Reader
@@ -70,6 +71,7 @@ class House:
     bus: Bus
     loops: Loops
     caller_key: bytes
+    freshness: Freshness
     memory: Any = None
     readers: list[Reader] = field(default_factory=list)
     caught_up: dict[str, bool] = field(default_factory=dict)
@@ -101,7 +103,8 @@ async def open_house(service: Service, settings: Settings) -> AsyncIterator[Hous
     loops = Loops()
     database = Database(service.name, settings, wake=lambda: loops.wake("relay"))
     bus = Bus(service.name, settings)
-    house = House(service, settings, database, bus, loops, settings.key("caller"))
+    fresh = Freshness(database, bus, service.listeners)
+    house = House(service, settings, database, bus, loops, settings.key("caller"), fresh)
     async with contextlib.AsyncExitStack() as closing:
         closing.push_async_callback(database.close)
         await _refuse_old_schema(house)
@@ -115,6 +118,8 @@ async def open_house(service: Service, settings: Settings) -> AsyncIterator[Hous
         closing.push_async_callback(bus.quiet)
         for door in service.answers:
             await answers.listen(house, door)
+        if service.listeners:
+            await freshness.serve(house)
         if service.snapshots:
             await catchup.serve(house, service.snapshots)
         relay = Relay(database, bus)

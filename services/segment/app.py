@@ -27,7 +27,7 @@ from shared.settings import Settings as Common
 async def remember(house: House) -> AsyncIterator[memory.Memory]:
     """Read what is defined before the first fact comes; the warehouse's process goes with this one."""
     assert isinstance(house.settings, Settings)
-    held = memory.fresh(house.settings, house.bus, house.readers)
+    held = memory.fresh(house.settings, house.bus)
     memory.belongs(held, house.db.engine)
     async with house.db.transaction() as session:
         await judging.book(session)

@@ -1,9 +1,10 @@
-"""What a process of segment holds: its warehouse."""
+"""What a process of segment holds: its warehouse, and how true everything is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -12,7 +13,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.segment.outside.warehouse.client import Place, Warehouse
 from services.segment.settings import Settings
 from shared.bus import Bus
-from shared.reader import Reader
+
+
+class Truth:
+    """Up to when everything is taken in, as it was measured last; before that, at least since this process began."""
+
+    def __init__(self) -> None:
+        self._at = time.time()
+
+    def note(self, at: datetime) -> None:
+        """It was measured."""
+        self._at = at.timestamp()
+
+    def behind(self) -> float:
+        """Seconds from that moment to now, by the real time."""
+        return max(0.0, time.time() - self._at)
 
 
 @dataclass(frozen=True)
@@ -21,14 +36,13 @@ class Memory:
 
     warehouse: Warehouse
     bus: Bus
-    readers: Sequence[Reader] = ()
-    """Those of the house; how far they are behind is how far every segment is."""
+    truth: Truth
 
 
 _by_engine: WeakKeyDictionary[Any, Memory] = WeakKeyDictionary()
 
 
-def fresh(settings: Settings, bus: Bus, readers: Sequence[Reader]) -> Memory:
+def fresh(settings: Settings, bus: Bus) -> Memory:
     """With a warehouse that starts when first asked."""
     place = Place(
         folder=settings.data / "segment",
@@ -37,7 +51,7 @@ def fresh(settings: Settings, bus: Bus, readers: Sequence[Reader]) -> Memory:
         threads=settings.warehouse_threads,
         waiting=settings.warehouse_waiting,
     )
-    return Memory(warehouse=Warehouse(place), bus=bus, readers=readers)
+    return Memory(warehouse=Warehouse(place), bus=bus, truth=Truth())
 
 
 def belongs(memory: Memory, engine: Any) -> None:
@@ -51,6 +65,6 @@ def of(session: AsyncSession) -> Memory:
 
 
 def behind(session: AsyncSession) -> float:
-    """Seconds by which the readers of this process are behind."""
+    """Seconds by which what is known here is older than what viewers did."""
     held = _by_engine.get(session.bind)
-    return max((reader.behind() for reader in held.readers), default=0.0) if held else 0.0
+    return held.truth.behind() if held else 0.0

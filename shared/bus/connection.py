@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import TypeVar
 
 import httpx
@@ -194,6 +195,17 @@ class Bus:
             max_bytes=info.config.max_bytes or 0,
             last=info.state.last_seq,
         )
+
+    async def first(self, stream: str, subject: str, after: int) -> datetime | None:
+        """When the first message on a subject (with wildcards) after a sequence came; None: there is none."""
+        try:
+            found = await self._js.get_msg(stream, seq=after + 1, subject=subject, next=True)
+        except NotFoundError:
+            return None
+        except (NatsError, TimeoutError, APIError) as error:
+            raise BusDown(f"{stream}: {error!r}") from error
+        assert found.time is not None
+        return found.time
 
     async def purge(self, stream: str, subject: str, upto: int) -> None:
         """Remove this subject's messages with sequences up to and including `upto`."""

@@ -23,6 +23,8 @@ from shared.contracts.asks import (
     ResolveAsked,
     SnapshotAsked,
     SnapshotPage,
+    TakenInAnswered,
+    TakenInAsked,
 )
 from shared.contracts.campaigns import MessageClicked, MessageFailed, MessageOpened, MessagePlanned, MessageSent
 from shared.contracts.events import SEALED, EventReceived, EventRecorded, EventsRejected
@@ -57,8 +59,8 @@ from shared.contracts.wire import MESSAGE_BYTES, PARTITIONS, Fact, Message, Ques
 
 FACTS: tuple[type[Fact], ...] = (
     EventReceived,
-    EventRecorded,
     EventsRejected,
+    EventRecorded,
     ProfileUpdated,
     IdentityLinked,
     ProfileMerged,
@@ -84,6 +86,7 @@ QUESTIONS: tuple[type[Question], ...] = (
     DecideAsked,
     RecommendAsked,
     SnapshotAsked,
+    TakenInAsked,
     MembersAsked,
     AmongAsked,
     MembershipsAsked,
@@ -127,9 +130,9 @@ __all__ = [
     "ErasureAsked",
     "EventReceived",
     "EventRecorded",
+    "EventsRejected",
     "Fact",
     "FollowAnswered",
-    "EventsRejected",
     "FollowAsked",
     "IdentityLinked",
     "ItemUpdated",
@@ -166,6 +169,8 @@ __all__ = [
     "SnapshotPage",
     "SweepAnswered",
     "SweepAsked",
+    "TakenInAnswered",
+    "TakenInAsked",
     "TriggerReceived",
     "Use",
     "UsesAnswered",

@@ -11,12 +11,16 @@ from shared.contracts.wire import Question
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one consented viewer is reached, with the traits a template may show, and his tags."""
+    """Where one consented viewer is reached, with the traits a template may show, and his tags.
+
+    `zone` is where his clock is, by IANA name or offset: his trait `timezone`, else what his last events said.
+    """
 
     profile_id: int
     address: str
     traits: dict[str, Any] = msgspec.field(default_factory=dict)
     tags: list[str] = msgspec.field(default_factory=list)
+    zone: str | None = None
 
 
 class ContactsAnswered(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,6 +173,19 @@ class SnapshotAsked(Question, frozen=True, kw_only=True):
 
     kind: str
     after: str | None = None
+
+
+class TakenInAnswered(msgspec.Struct, frozen=True, kw_only=True):
+    """The moment up to which a service has taken in all that came, and told all that follows from it."""
+
+    at: datetime
+
+
+class TakenInAsked(Question, frozen=True, kw_only=True):
+    """How far a service has read; the subject is completed with its name."""
+
+    subject: ClassVar[str] = "taken"
+    answer: ClassVar[type[msgspec.Struct]] = TakenInAnswered
 
 
 class MembersAnswered(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ import msgspec
 
 from shared import telemetry
 from shared.bus import Received
-from shared.contracts import Fact, Message, TriggerReceived
+from shared.contracts import PARTITIONS, Fact, Message, TriggerReceived
 from shared.database import words
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
@@ -41,6 +41,11 @@ class Items(Protocol):
     """Decodes the items of a message: the facts, and those that cannot be read with the reason."""
 
     def __call__(self, kind: str, items: msgspec.Raw, /) -> tuple[list[Fact], list[tuple[bytes, str]]]: ...
+
+
+def parts(stream: str) -> Sequence[int]:
+    """The partitions of a stream: one for all that does not concern viewers."""
+    return range(PARTITIONS) if stream in PARTED else (0,)
 
 
 def subjects(stream: str, parts: Iterable[int]) -> list[str]:

@@ -10,7 +10,6 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from shared import telemetry
 from shared.bus import Bus, Pull, Received
-from shared.contracts import PARTITIONS
 from shared.database import Database, Locks, is_outage
 from shared.reader import dead, decoding, positions
 from shared.reader.applying import Apply
@@ -24,9 +23,6 @@ READ = Counter("marquee_reader_items", "Facts taken in", ["stream", "kind"])
 GAPS = Counter("marquee_reader_gaps", "Jumps in a producer's numbers", ["stream", "producer"])
 BEHIND = Gauge("marquee_reader_seconds_behind", "Age of the last message when it was taken in", ["stream"])
 BATCH_SECONDS = Histogram("marquee_reader_batch_seconds", "Time of one transaction of the reader", ["stream"])
-
-FRESH = 2.0
-"""Seconds after a batch within which the age of its last message says how far the reader is behind."""
 
 BATCH = 256
 """Messages of one transaction at most."""
@@ -53,7 +49,7 @@ class Reader:
         self.stream = stream
         self.rest = rest
         self.apply = Apply([on for on in listeners if on.fact.stream == stream])
-        self.parts = list(range(PARTITIONS)) if stream in decoding.PARTED else [0]
+        self.parts = list(decoding.parts(stream))
         self.must_catch_up = {on.fact.owner for on in listeners if on.catch_up and on.fact.stream == stream}
         self.positions: dict[int, int] = {}
         self.numbers: Numbers = {}
@@ -64,8 +60,6 @@ class Reader:
         self._look_at = 0.0
         self._next_at = 0.0
         self._turned = False
-        self._begun: float | None = None
-        self._behind, self._done = 0.0, 0.0
 
     @property
     def reading(self) -> bool:
@@ -83,14 +77,6 @@ class Reader:
         taken = max(self.positions.values())
         return (taken, max(taken, state.last)) if state.messages else (state.last, state.last)
 
-    def behind(self) -> float:
-        """Seconds by which what is taken in is older than what there is, as far as this process knows.
-
-        By the real time, which the stream stamps its messages with.
-        """
-        waiting = 0.0 if self._begun is None else max(0.0, time.time() - self._begun)
-        return max(waiting, self._behind if time.monotonic() - self._done < FRESH else 0.0)
-
     async def step(self) -> bool:
         """Read and take in one batch; True when there was one. Raises MissedFacts on a gap, after closing itself."""
         if self._pull is None or time.monotonic() > self._look_at or self.locks.lost():
@@ -103,9 +89,7 @@ class Reader:
         try:
             received = await self._pull.batch(BATCH, size=BATCH_BYTES)
             if received:
-                self._begun = self._begun or received[0].at / 1e9
                 await self._take(received)
-                self._begun, self._done = None, time.monotonic()
             self._turned = True
         except BaseException:
             # Whatever happened, the truth is in the database: start again from the position.
@@ -193,8 +177,7 @@ class Reader:
         self.numbers.update(numbers)
         for kind, run in runs:
             READ.labels(self.stream, kind).inc(sum(len(message.items) for message in run))
-        self._behind = max(0.0, time.time() - received[-1].at / 1e9)
-        BEHIND.labels(self.stream).set(self._behind)
+        BEHIND.labels(self.stream).set(max(0.0, time.time() - received[-1].at / 1e9))
 
     async def _drop(self) -> None:
         pull, self._pull, self._turned = self._pull, None, False

@@ -24,6 +24,7 @@ from shared.contracts import (
     Question,
     SnapshotAsked,
     SnapshotPage,
+    TakenInAnswered,
     TriggerReceived,
     partition,
     partition_of,
@@ -50,6 +51,8 @@ class TestBus:
         self._numbers: dict[tuple[str, str, int], int] = {}
         self._played: dict[str, Bus] = {}
         self._present: list[Fact] = []
+        self.taken_in: datetime | None = None
+        """Up to when owners that are played have taken in everything; None: up to now."""
         self._real: set[str] = set()
 
     def url(self, user: str) -> str:
@@ -170,11 +173,15 @@ class TestBus:
             bus = await self._player(owner)
             self._played[f"{owner} snapshot"] = bus
             await bus.answer(f"{owner}.snapshot", self._snapshot)
+            await bus.answer(f"{owner}.taken", self._taken)
 
     async def _snapshot(self, payload: bytes) -> bytes:
         asked = msgspec.json.decode(payload, type=SnapshotAsked)
         items = msgspec.json.encode([fact for fact in self._present if fact.kind == asked.kind])
         return msgspec.json.encode(SnapshotPage(items=msgspec.Raw(items), numbers={}, next=None))
+
+    async def _taken(self, _: bytes) -> bytes:
+        return msgspec.json.encode(TakenInAnswered(at=self.taken_in or datetime.now(UTC)))
 
     async def _player(self, owner: str) -> Bus:
         """A connection that plays a service; it goes when the real one opens."""

@@ -231,7 +231,7 @@ async def main() -> None:
                 database_url=url, nats_url="nats://none", nats_monitor_url="http://none", secret="s" * 64, data=folder
             )
             db = Database("segment", settings)
-            held = memory.fresh(settings, Bus("segment", settings), ())
+            held = memory.fresh(settings, Bus("segment", settings))
             memory.belongs(held, db.engine)
             pids = [one for one in psutil.Process().children(recursive=True) if one.name().startswith("postgres")]
             await measure(db, pids[0], asked.viewers, asked.profile)

@@ -13,9 +13,10 @@ from sqlalchemy import select
 from services.segment.actions import lists
 from services.segment.app import SERVICE
 from services.segment.settings import Settings, time_zone
-from services.segment.store import log
+from services.segment.store import definitions, log
 from services.segment.tables import list_rows, transitions
 from shared import clock, jobs, roaring
+from shared.bus import BusDown
 from shared.contracts import (
     PARTITIONS,
     ProfileMerged,
@@ -354,17 +355,105 @@ async def test_a_segment_says_when_its_reader_is_behind(home: Running, monkeypat
     await eventually(true_again)
 
 
+async def test_a_segment_says_when_profile_is_behind_or_nobody_can_tell(
+    home: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make(home, "vip", VIP)
+
+    async def behind(low: float, high: float) -> None:
+        shown = await ask(home, "GET", "/vip")
+        assert low <= (shown["behind"] or 0) <= high
+        assert (clock.now() - datetime.fromisoformat(shown["true_as_of"])).total_seconds() >= low
+
+    await eventually(lambda: behind(0, 0))
+    home.bus.taken_in = clock.now() - timedelta(minutes=5)
+    await eventually(lambda: behind(300, 400))
+    home.bus.taken_in = None
+    await eventually(lambda: behind(0, 0))
+
+    async def away(_: str) -> None:
+        raise BusDown("it is away")
+
+    monkeypatch.setattr(home.house.bus, "state", away)
+    await eventually(lambda: behind(3.1, 400))
+    monkeypatch.undo()
+    await eventually(lambda: behind(0, 0), timeout=20)
+
+
+async def test_a_replica_that_reads_nothing_says_when_the_other_one_is_behind(
+    open_house: Callable[..., Opening], database: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = await database("segment")
+    home = await open_house(SERVICE, database_url=url)
+    await make(home, "vip", VIP)
+    await eventually(lambda: all(reader.reading for reader in home.house.readers))
+    other = await open_house(SERVICE, database_url=url)
+
+    async def stuck(*_: Any) -> None:
+        raise OSError("the database is away")
+
+    for reader in home.house.readers:
+        monkeypatch.setattr(reader, "_take", stuck)
+    await home.tell(profile(1, 1, vip=True))
+
+    async def late() -> None:
+        assert ((await ask(other, "GET", "/vip"))["behind"] or 0) > 3
+
+    await eventually(late)
+    assert not any(reader.reading for reader in other.house.readers)
+
+
 async def test_the_log_is_trimmed_and_says_how_far_back_it_goes(home: Running) -> None:
     await make(home, "vip", VIP)
     await home.tell(profile(1, 1, vip=True))
     await eventually(lambda: _is(members(home, "vip"), {1: "rule"}))
     later = clock.now() + timedelta(days=500)
     async with home.db.transaction() as session:
-        assert await log.trim(session, later - timedelta(days=Settings.model_fields["log_days"].default), 10) == 1
+        before = later - timedelta(days=Settings.model_fields["log_days"].default)
+        assert await log.trim(session, {1: before}, 10) == 1
         assert (await session.execute(select(transitions))).all() == []
     (member,) = (await ask(home, "GET", "/vip/members"))["items"]
     assert member == {"profile_id": 1, "since": None, "cause": None}
     await ask(home, "GET", "/vip/members", as_of=clock.now().isoformat(), status=422)
+
+
+async def test_a_fill_that_was_given_up_begins_again_when_the_same_is_saved_again(
+    home: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any) -> None:
+        raise ValueError("out of order")
+
+    monkeypatch.setattr(definitions, "filled", broken)
+    await ask(home, "POST", "", {"key": "vip", "name": "V", "rule": VIP}, status=201)
+
+    async def failed() -> None:
+        assert (await ask(home, "GET", "/vip"))["filling"]["state"] == "failed"
+
+    await eventually(failed)
+    monkeypatch.undo()
+    again = await ask(home, "PATCH", "/vip", {"rule": VIP})
+    assert (again["version"], again["filling"]["state"]) == (1, "running")
+    await filled(home, "vip")
+
+
+async def test_who_is_out_is_told_since_when_and_why_and_what_is_too_old(home: Running) -> None:
+    now = clock.now()
+    await known(home, "user_id:u1", "user_id:u2")
+    await make(home, "vip", VIP)
+    await make(home, "fresh", {"last": "Content Liked", "within": "1d"})
+    old = event(1, "Content Liked", now - timedelta(days=2), history=True)
+    await home.tell(profile(1, 1, vip=True), old, profile(2, 1))
+    await eventually(lambda: _is(members(home, "vip"), {1: "rule"}))
+    await home.tell(profile(1, 2))
+    await eventually(lambda: _is(members(home, "vip"), {}))
+    told = await ask(home, "GET", "/vip/explain/user_id:u1")
+    assert (told["inside"], told["cause"]) == (False, "rule")
+    assert now <= datetime.fromisoformat(told["since"]) <= clock.now()
+    never = await ask(home, "GET", "/vip/explain/user_id:u2")
+    assert (never["inside"], never["since"], never["cause"]) == (False, None, None)
+    part = (await ask(home, "GET", "/fresh/explain/user_id:u1"))["rule"]
+    assert part["holds"] is False
+    assert datetime.fromisoformat(part["actual"]["time"]) == old.time
 
 
 async def test_a_list_is_kept_by_hand_and_segments_can_ask_for_it(home: Running) -> None:

@@ -174,7 +174,7 @@ def test_every_fact_has_its_place() -> None:
             assert fields & {"profile_id", "part"} or isinstance(getattr(fact, "part", None), property), (
                 f"{fact.kind} says no partition"
             )
-    of_all = {"snapshot", "erasure", "person", "uses"}
+    of_all = {"snapshot", "erasure", "person", "taken", "uses"}
     assert {question.subject.split(".")[0] for question in QUESTIONS} <= {*SERVICES, "gateway", *of_all}
     prefixes = [prefix for paths in PATHS.values() for prefix in paths]
     assert len(set(prefixes)) == len(prefixes)

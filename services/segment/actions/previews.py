@@ -187,7 +187,7 @@ async def _tried(session: AsyncSession, asked: PreviewInput) -> Tried:
         for leaf in leaves(rule):
             if isinstance(leaf, InSegment) and leaf.in_segment not in book.ids:
                 raise Invalid(f"it asks about {leaf.in_segment!r}, which is no segment, or archived", field="rule")
-        await segments.possible(session, rule)
+        await segments.possible(session, rule, at=at)
     return Tried(await crowds.of_rules(session, [rule], at), at, plain(rule))
 
 

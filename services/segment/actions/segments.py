@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,13 +16,15 @@ from services.segment.actions.filling import FILL
 from services.segment.actions.knowing import Archived, UnknownSegment, known, place, to_change
 from services.segment.actions.uses import Found
 from services.segment.rules import graph
-from services.segment.schemas.rule import PURPOSES, Consent, InSegment, Rule, parse, plain, walk
+from services.segment.schemas.rule import PURPOSES, Consent, HasBeen, InSegment, Rule, parse, plain, walk
 from services.segment.schemas.segments import Filling, SegmentChange, SegmentInput, SegmentOutput
+from services.segment.settings import Settings
 from services.segment.store import deadlines, definitions, log, viewers
 from services.segment.store.definitions import Wording
 from services.segment.store.rows import AnyRow
 from shared import clock, jobs, pages
 from shared.contracts import Fact, SegmentDefined
+from shared.database import settings_of
 from shared.errors import Conflict, Invalid, Problem, Unavailable
 from shared.outbox import tell
 from shared.pages import Page, PageAsked
@@ -40,8 +42,8 @@ class Editor:
 
 NOBODY = Editor()
 
-BEHIND_SECONDS = 2.0
-"""Being so late is nothing to speak of: the clock turns every second."""
+BEHIND_SECONDS = 3.0
+"""Being so late is nothing to speak of: the clock turns every second, and how late facts are is measured each half."""
 MOST_PARTS = 1000
 """Parts of a rule together with the rules of all segments it asks: they are judged as one."""
 
@@ -145,6 +147,8 @@ async def reword(
         # Whoever asks this segment is judged by its rule: his answer may be another for everybody, too.
         for asker in await definitions.fill_again(session, graph.dependents([row.key], await edges(session)), at):
             await _begin_fill(session, asker)
+    elif rule is not None:
+        await _retry(session, row)
     return row
 
 
@@ -213,11 +217,15 @@ async def check(session: AsyncSession, key: str, rule: Rule) -> None:
     await possible(session, rule, key=key)
 
 
-async def possible(session: AsyncSession, rule: Rule, *, key: str = "", field: str = "rule") -> None:
-    """Whether a rule can be judged, saved by this key or only tried. Raises Invalid with the field.
+async def possible(
+    session: AsyncSession, rule: Rule, *, key: str = "", field: str = "rule", at: datetime | None = None
+) -> None:
+    """Whether a rule can be judged, saved by this key or only tried, now or then. Raises Invalid with the field.
 
     It may have MOST_PARTS together with the rules it asks, and so may whoever asks it.
     """
+    rows = {row.key: row for row in await definitions.active(session)}
+    _look_back(session, rows, rule, at or clock.now(), field)
     rules = {one.key: one.rule for one in (await judging.book(session)).definitions.values() if one.rule is not None}
     rules[key] = rule
     asked = {one: graph.asked(rule_).keys for one, rule_ in rules.items()}
@@ -232,6 +240,26 @@ async def possible(session: AsyncSession, rule: Rule, *, key: str = "", field: s
         if isinstance(node, Consent) and (near := await _slip(session, node.consent)):
             where = ".".join(map(str, (field, *path, "consent")))
             raise Invalid(f"nobody was ever asked for {node.consent!r}; did you mean {near!r}?", field=where)
+
+
+def _look_back(session: AsyncSession, alive: Mapping[str, AnyRow], rule: Rule, at: datetime, field: str) -> None:
+    """Whether the log tells of segments as far back as a rule asks about them (`has_been`). Raises Invalid.
+
+    `alive` are the segments that live, by key. The log is kept as long as saved rules ask (`timed.tidy`).
+    """
+    for path, node in walk(rule):
+        where = ".".join(map(str, (field, *path, "for")))
+        for key, span in (graph.asked(node).since if isinstance(node, HasBeen) else {}).items():
+            settings = settings_of(session)
+            assert isinstance(settings, Settings)
+            if span > timedelta(days=settings.log_days):
+                told = f"who was in a segment is kept {settings.log_days} days (MARQUEE_LOG_DAYS): ask for no longer"
+                raise Invalid(told, field=where)
+            row = alive.get(key)
+            # a log that begins with its segment tells all there is
+            if row is not None and row.log_from > row.created_at and at - span < row.log_from:
+                since = row.log_from.astimezone(UTC).isoformat()
+                raise Invalid(f"who was in {key!r} is known since {since}: ask for less, or later", field=where)
 
 
 async def _slip(session: AsyncSession, purpose: str) -> str | None:
@@ -272,6 +300,13 @@ async def _told(session: AsyncSession, row: AnyRow, *, fill: bool) -> None:
     if fill:
         await _begin_fill(session, row)
     tell(session, _fact(row))
+
+
+async def _retry(session: AsyncSession, row: AnyRow) -> None:
+    """Begin anew what was given up after errors: who says the same again wants it done."""
+    job = (await jobs.latest(session, FILL, [row.key])).get(row.key)
+    if job is not None and job.state == "failed":
+        await _begin_fill(session, row)
 
 
 async def _begin_fill(session: AsyncSession, row: AnyRow) -> None:
@@ -327,7 +362,10 @@ async def true_as_of(session: AsyncSession, row: AnyRow) -> datetime | None:
 
 
 async def behind(session: AsyncSession) -> float | None:
-    """Seconds by which segments are not true yet: facts that wait, answers whose time has come. None: they are true."""
+    """Seconds by which segments are not true yet: what waits here or with profile, answers whose time has come.
+
+    None: they are true.
+    """
     due = await deadlines.first(session)
     late = max(memory.behind(session), (clock.now() - due).total_seconds() if due else 0.0)
     return round(late, 1) if late > BEHIND_SECONDS else None

@@ -66,7 +66,7 @@ async def begun(session: AsyncSession, asked: Asked, split: Split | None = None,
         for leaf in leaves(asked.rule):
             if isinstance(leaf, InSegment):
                 await _active(session, leaf.in_segment, "rule")
-        await segments.possible(session, asked.rule)
+        await segments.possible(session, asked.rule, at=as_of)
         rules.append(asked.rule)
     if rules:
         who = await crowds.of_rules(session, rules, as_of)
