@@ -9,6 +9,7 @@ from shared.jobs import Job
 TIMERS = (
     Every(1, timed.transitions, name="transitions", again=True),
     Every(30, timed.tidy, name="tidy tallies"),
+    Every(10, timed.note, name="latest moves", again=True),
     Every(3600, lists.forget, name="forget uploads"),
     Every(5, retention.expire, name="retention", again=True),
     Every(3600, warehouse.tidy, name="tidy graves"),

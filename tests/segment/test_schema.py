@@ -10,8 +10,9 @@ from alembic import command
 from sqlalchemy import Connection, delete, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.segment.store import log, members
+from services.segment.store import latest, log, members
 from services.segment.store import viewers as store
+from services.segment.store.latest import Move
 from services.segment.tables import tombstones, viewers
 from shared import clock, migrations
 from shared.contracts import ProfileUpdated
@@ -75,8 +76,8 @@ async def test_members_of_before_are_carried_over(databases: Databases) -> None:
         await connection.run_sync(to("heads"))
     async with opened.transaction() as session:
         assert await members.after(session, 1, 0, 50_000) == list(range(1, 40_001, 3))
-        entries = await log.entries(session, 1, [37, 40])
-        assert entries == {37: (since, "fill"), 40: (since, "rule")}
+        entries = await latest.of(session, [(1, 37), (1, 40)])
+        assert entries == {(1, 37): Move(since, "fill", entered=True), (1, 40): Move(since, "rule", entered=True)}
         assert (await log.sizes(session, [1], clock.now().date()))[1][0] == 13334
     async with opened.engine.begin() as connection:
         await connection.run_sync(to("segment@segment_0005"))

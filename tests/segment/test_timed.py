@@ -70,7 +70,7 @@ async def test_who_is_judged_between_the_look_and_the_lock_does_not_leave_and_co
         await define(db, "likers", LIKED)
     await liked(db, NOON, 1)
     end = NOON + timedelta(hours=1)
-    with ExitStack() as later:
+    with clock.at(end), ExitStack() as later:
 
         async def due(session: AsyncSession, at: datetime, limit: int) -> Sequence[Any]:
             """He does it again just after the clock has seen that his hour is over."""
@@ -80,9 +80,8 @@ async def test_who_is_judged_between_the_look_and_the_lock_does_not_leave_and_co
             return found
 
         monkeypatch.setattr(store, "due", due)
-        with clock.at(end):
-            async with db.transaction() as session:
-                await timed.transitions(session)
+        async with db.transaction() as session:
+            await timed.transitions(session)
     assert await log(db) == [("rule", NOON, [1], [])]
 
 
@@ -97,7 +96,7 @@ async def test_the_end_of_retention_judges_by_the_time_after_the_lock(
         await session.execute(insert(retentions).values(event="Content Liked", days=1))
         assert await retention_store.every(session) == {"Content Liked": 1}
     end = NOON + timedelta(days=1, seconds=1)
-    with ExitStack() as later:
+    with clock.at(end), ExitStack() as later:
 
         async def free(session: AsyncSession, those: Any) -> set[int]:
             await liked(db, end + timedelta(milliseconds=60), 1)
@@ -105,9 +104,8 @@ async def test_the_end_of_retention_judges_by_the_time_after_the_lock(
             return await free_(session, those)
 
         monkeypatch.setattr(members_store, "lock_free", free)
-        with clock.at(end):
-            async with db.transaction() as session:
-                assert await retention.expire(session) is False
+        async with db.transaction() as session:
+            assert await retention.expire(session) is False
     assert await log(db) == [("rule", NOON, [1], [])], "he liked again before the old one went"
 
 

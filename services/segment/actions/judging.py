@@ -63,12 +63,21 @@ def _definition(row: Any, known: Definition | None) -> Definition:
 
 
 async def people(
-    session: AsyncSession, now: Book, profile_ids: Sequence[int], segment_ids: Collection[int], at: datetime
+    session: AsyncSession,
+    now: Book,
+    profile_ids: Sequence[int],
+    segment_ids: Collection[int],
+    at: datetime,
+    *,
+    whole: bool = False,
 ) -> dict[int, Viewer]:
-    """These viewers with all that these segments ask about them. Whom nobody knows is left out."""
+    """These viewers with all that these segments ask about them. Whom nobody knows is left out.
+
+    With `whole` also events that are too old to count: they say what is there instead.
+    """
     needs = now.judge.needs(now.keys(segment_ids))
     known = await viewers.known(session, profile_ids)
-    since = {event: None if span is None else at - span for event, span in needs.events.items()}
+    since = {event: None if span is None or whole else at - span for event, span in needs.events.items()}
     deeds = await viewers.deeds(session, profile_ids, since)
     static = {key: now.ids[key] for key in needs.lists if key in now.ids}
     spans = {now.ids[key]: now.since[key] for key in needs.entered if key in now.ids}

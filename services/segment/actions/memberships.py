@@ -13,7 +13,8 @@ from services.segment.rules.blocks import block_of, place_of
 from services.segment.schemas.life import ExplainedPart, Explanation
 from services.segment.schemas.memberships import Day, History, MemberOutput
 from services.segment.settings import time_zone
-from services.segment.store import definitions, log, members, moves, past, viewers
+from services.segment.store import definitions, latest, log, members, moves, past, viewers
+from services.segment.store.latest import Move
 from services.segment.store.rows import AnyRow
 from shared import clock, pages
 from shared.contracts import (
@@ -46,22 +47,19 @@ async def page(session: AsyncSession, key: str, asked: PageAsked, as_of: datetim
     after = place(asked, "profile_id")
     if as_of is None:
         ids = await members.after(session, row.id, after, asked.limit + 1)
-        entries = await log.entries(session, row.id, ids[: asked.limit])
     else:
         ids = await past.after(session, row.id, told_at(row, as_of), after, asked.limit + 1)
-        entries = await log.entries(session, row.id, ids[: asked.limit], as_of)
     shown = ids[: asked.limit]
     following = pages.encode({"profile_id": shown[-1]}) if len(ids) > len(shown) else None
-    items = [MemberOutput(profile_id=one, since=_at(entries, one), cause=_cause(entries, one)) for one in shown]
+    moves_ = await latest.of(session, [(row.id, one) for one in shown], as_of)
+    items = [_member(one, moves_.get((row.id, one))) for one in shown]
     return Page(items=items, next=following)
 
 
-def _at(entries: dict[int, tuple[datetime, str]], one: int) -> datetime | None:
-    return entries[one][0] if one in entries else None
-
-
-def _cause(entries: dict[int, tuple[datetime, str]], one: int) -> str | None:
-    return entries[one][1] if one in entries else None
+def _member(profile_id: int, move: Move | None) -> MemberOutput:
+    if move is None or not move.entered:
+        return MemberOutput(profile_id=profile_id, since=None, cause=None)
+    return MemberOutput(profile_id=profile_id, since=move.at, cause=move.cause)
 
 
 def told_at(row: AnyRow, as_of: datetime) -> datetime:
@@ -109,10 +107,11 @@ async def of_viewer(session: AsyncSession, asked: MembershipsAsked) -> Membershi
     held = await members.of(session, [asked.profile_id])
     inside = [of for (_, of), places in held.items() if place_of(asked.profile_id) in places]
     found: list[Membership] = []
-    for row in await definitions.named(session, inside):
-        entries = await log.entries(session, row.id, [asked.profile_id])
-        since, cause = entries.get(asked.profile_id, (row.log_from, "fill"))
-        found.append(Membership(key=row.key, name=row.name, since=since, cause=cause))
+    rows = await definitions.named(session, inside)
+    entries = await latest.of(session, [(row.id, asked.profile_id) for row in rows])
+    for row in rows:
+        move = entries.get((row.id, asked.profile_id), Move(row.log_from, "fill", entered=True))
+        found.append(Membership(key=row.key, name=row.name, since=move.at, cause=move.cause))
     return MembershipsAnswered(segments=found, scores={} if known is None else known.scored())
 
 
@@ -154,12 +153,14 @@ async def explain(session: AsyncSession, key: str, profile_id: int) -> Explanati
     block = block_of(viewer_id)
     held = await members.read(session, [(block, row.id)])
     inside = place_of(viewer_id) in held.get((block, row.id), ())
-    entries = await log.entries(session, row.id, [viewer_id]) if inside else {}
+    move = (await latest.of(session, [(row.id, viewer_id)])).get((row.id, viewer_id))
+    if move is not None and move.entered is not inside:
+        move = None
     at = clock.now()
     now = await judging.book(session)
     part: ExplainedPart | None = None
     if row.kind == "rule":
-        found = await judging.people(session, now, [viewer_id], [row.id], at)
+        found = await judging.people(session, now, [viewer_id], [row.id], at, whole=True)
         if viewer_id not in found:
             raise UnknownViewer("segment has not heard of this viewer yet", field="ref")
         part = ExplainedPart.model_validate(now.judge.explain(key, found[viewer_id], at))
@@ -167,7 +168,7 @@ async def explain(session: AsyncSession, key: str, profile_id: int) -> Explanati
         key=key,
         profile_id=viewer_id,
         inside=inside,
-        since=_at(entries, viewer_id),
-        cause=_cause(entries, viewer_id),
+        since=move.at if move else None,
+        cause=move.cause if move else None,
         rule=part,
     )

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.segment.actions import judging
 from services.segment.actions.judging import Wanted
 from services.segment.settings import Settings
-from services.segment.store import deadlines, log, members
+from services.segment.store import deadlines, definitions, latest, log, members
 from shared import clock
 from shared.database import settings_of
 
@@ -18,6 +18,10 @@ DUE = 500
 than a tick of the live work does. What else is due waits for the next transaction, which follows at once."""
 TRIMMED = 20_000
 """Rows of the log that go in one turn."""
+SPARE = timedelta(days=1)
+"""A rule that asks so far back still finds the whole of it after the turn."""
+NOTED = 20
+"""Blocks of one transaction: a tick that marks one of them waits for it."""
 
 
 async def transitions(session: AsyncSession) -> bool:
@@ -43,8 +47,17 @@ async def transitions(session: AsyncSession) -> bool:
 
 
 async def tidy(session: AsyncSession) -> None:
-    """Keep the sums of sizes short, and the log as long as it is kept."""
+    """Keep the sums of sizes short, and the log as long as it is kept: as long as rules ask back at least."""
     await log.fold(session)
     settings = settings_of(session)
     assert isinstance(settings, Settings)
-    await log.trim(session, clock.now() - timedelta(days=settings.log_days), TRIMMED)
+    kept, at = timedelta(days=settings.log_days), clock.now()
+    spans = (await judging.book(session)).since
+    keys = await definitions.keys(session)
+    before = {one: at - max(kept, spans.get(key, kept) + SPARE) for one, key in keys.items()}
+    await log.trim(session, before, TRIMMED)
+
+
+async def note(session: AsyncSession) -> bool:
+    """Note what was told last of busy blocks; True when there are more of them."""
+    return await latest.note(session, NOTED) == NOTED

@@ -133,8 +133,9 @@ class ExplainedPart(Output):
 class Explanation(Output):
     """Why a viewer is in a segment, or not.
 
-    `inside` is what was told last, since when and why; `rule` what its rule says at this moment. They differ only while
-    facts or the clock are late, or a new rule is being filled in. A static list has no rule.
+    `inside` is what was told last, since when and why, of who is out too; both are null of who was never in, as far as
+    the log tells. `rule` is what its rule says at this moment: it differs only while facts or the clock are late, or a
+    new rule is being filled in. A static list has no rule.
     """
 
     key: str

@@ -46,20 +46,26 @@ async def told(session: AsyncSession, segment_id: int, since: datetime, until: d
     """
     query = (
         select(transitions.c.block, transitions.c.at, transitions.c.entered, transitions.c.left)
-        .where(transitions.c.segment_id == segment_id, transitions.c.at > since, transitions.c.at <= until)
+        .where(transitions.c.segment_id == segment_id, transitions.c.at > since)
         .order_by(transitions.c.id.desc())
     )
+    here = select(blocks.c.block, blocks.c.bitmap).where(blocks.c.segment_id == segment_id)
+    held = {block: unpack(bitmap) for block, bitmap in await session.execute(here)}
     seen: dict[int, BitMap] = {}
     pieces: list[pa.Table] = []
     for block, at, *moved in await session.execute(query):
+        entered, left = map(unpack, moved)
+        if at > until:
+            # Undone: members are those of then.
+            held[block] = held.get(block, BitMap()) - entered | left
+            continue
         known = seen.setdefault(block, BitMap())
-        for inside, bitmap in zip((True, False), map(unpack, moved), strict=True):
+        for inside, bitmap in ((True, entered), (False, left)):
             pieces.append(_rows(_ids(block, bitmap - known), at, inside=inside))
             known |= bitmap
         seen[block] = known
-    here = select(blocks.c.block, blocks.c.bitmap).where(blocks.c.segment_id == segment_id)
-    for block, bitmap in await session.execute(here):
-        pieces.append(_rows(_ids(block, unpack(bitmap) - seen.get(block, BitMap())), None, inside=True))
+    for block, bitmap in held.items():
+        pieces.append(_rows(_ids(block, bitmap - seen.get(block, BitMap())), None, inside=True))
     return pa.concat_tables(pieces) if pieces else TOLD.empty_table()
 
 

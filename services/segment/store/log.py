@@ -6,26 +6,37 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from pyroaring import BitMap
-from sqlalchemy import ARRAY, BigInteger, Integer, LargeBinary, Text, bindparam, delete, func, select, text, update
+from sqlalchemy import ARRAY, BigInteger, Integer, LargeBinary, Text, bindparam, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segment.rules.blocks import block_of, ids, pack, place_of, unpack
 from services.segment.settings import time_zone
 from services.segment.store.rows import AnyRow
-from services.segment.tables import segments, tallies, transitions
+from services.segment.tables import tallies, transitions
 from shared.tables import TIME
 
 LOG_ROWS = 1000
 """Rows of the log that are read at once."""
 
+NOTED = 256
+"""Rows of one block and segment after which what was told last of it is noted, on average."""
+
+# By chance: a counter per block and segment would be one more row that every tick writes.
 _LOG = text(
     """
-    INSERT INTO transitions (segment_id, block, at, cause, entered, "left")
-    SELECT segment_id, block, :at, cause, entered, gone
-    FROM unnest(:segments, :blocks, :causes, :entered, :gone) WITH ORDINALITY
-      AS n (segment_id, block, cause, entered, gone, place) ORDER BY place
+    WITH told AS (
+      INSERT INTO transitions (segment_id, block, at, cause, entered, "left")
+      SELECT segment_id, block, :at, cause, entered, gone
+      FROM unnest(:segments, :blocks, :causes, :entered, :gone) WITH ORDINALITY
+        AS n (segment_id, block, cause, entered, gone, place) ORDER BY place
+      RETURNING id, segment_id, block
+    )
+    INSERT INTO latest_moves (block, segment_id, upto, wanted)
+    SELECT DISTINCT block, segment_id, 0, true FROM told WHERE id % :noted = 0
+    ON CONFLICT (block, segment_id) DO UPDATE SET wanted = true
     """
 ).bindparams(
+    bindparam("noted", type_=BigInteger),
     bindparam("segments", type_=ARRAY(Integer)),
     bindparam("blocks", type_=ARRAY(Integer)),
     bindparam("causes", type_=ARRAY(Text)),
@@ -70,6 +81,22 @@ _REWRITE = text(
     bindparam("gone", type_=ARRAY(LargeBinary)),
 )
 
+_TRIM = text(
+    """
+    DELETE FROM transitions WHERE id IN (
+      SELECT t.id FROM unnest(:segments, :before) AS n (segment_id, before)
+      JOIN transitions t ON t.segment_id = n.segment_id AND t.at < n.before LIMIT :limit
+    )
+    """
+).bindparams(bindparam("segments", type_=ARRAY(Integer)), bindparam("before", type_=ARRAY(TIME)))
+
+_WHOLE = text(
+    """
+    UPDATE segments s SET log_from = n.before FROM unnest(:segments, :before) AS n (segment_id, before)
+    WHERE s.id = n.segment_id AND s.log_from < n.before
+    """
+).bindparams(bindparam("segments", type_=ARRAY(Integer)), bindparam("before", type_=ARRAY(TIME)))
+
 _FOLD = text(
     """
     WITH many AS (
@@ -95,6 +122,7 @@ async def record(
         "entered": [pack(entered) if entered else None for entered, _ in log.values()],
         "gone": [pack(left) if left else None for _, left in log.values()],
         "at": at,
+        "noted": NOTED,
     }
     await session.execute(_LOG, values)
 
@@ -140,43 +168,6 @@ async def since(
                     found[viewer, segment_id] = True, moved_at
                 elif place_of(viewer) in left:
                     found[viewer, segment_id] = False, moved_at
-    return found
-
-
-async def entries(
-    session: AsyncSession, segment_id: int, profile_ids: Collection[int], until: datetime | None = None
-) -> dict[int, tuple[datetime, str]]:
-    """When and why these members of a segment entered it last (until an instant), as far as the log tells."""
-    found: dict[int, tuple[datetime, str]] = {}
-    waiting: dict[int, BitMap] = {}
-    for one in profile_ids:
-        waiting.setdefault(block_of(one), BitMap()).add(place_of(one))
-    newest: int | None = None
-    while waiting:
-        among = func.any(bindparam(None, sorted(waiting), type_=ARRAY(Integer)))
-        query = select(
-            transitions.c.id, transitions.c.block, transitions.c.at, transitions.c.cause, transitions.c.entered
-        )
-        query = query.where(transitions.c.segment_id == segment_id, transitions.c.block == among)
-        if until is not None:
-            query = query.where(transitions.c.at <= until)
-        if newest is not None:
-            query = query.where(transitions.c.id < newest)
-        rows = (await session.execute(query.order_by(transitions.c.id.desc()).limit(LOG_ROWS))).all()
-        for row in rows:
-            newest = row.id
-            wanted = waiting.get(row.block)
-            if wanted is None or row.entered is None:
-                continue
-            hits = wanted & unpack(row.entered)
-            found.update(dict.fromkeys(ids(row.block, hits), (row.at, row.cause)))
-            wanted -= hits
-            if wanted:
-                waiting[row.block] = wanted
-            else:
-                del waiting[row.block]
-        if len(rows) < LOG_ROWS:
-            break
     return found
 
 
@@ -246,15 +237,14 @@ async def naming(session: AsyncSession, profile_id: int) -> list[AnyRow]:
     return [row for row in rows if place in unpack(row.entered) or place in unpack(row.left)]
 
 
-async def trim(session: AsyncSession, before: datetime, limit: int) -> int:
-    """Drop the oldest part of the log, `limit` rows at most, and note since when it is whole; how many rows went."""
-    old = (
-        select(transitions.c.id)
-        .where(transitions.c.segment_id == func.any(select(segments.c.id).scalar_subquery()), transitions.c.at < before)
-        .limit(limit)
-    )
-    done = await session.execute(delete(transitions).where(transitions.c.id.in_(old)))
-    await session.execute(update(segments).where(segments.c.log_from < before).values(log_from=before))
+async def trim(session: AsyncSession, before: Mapping[int, datetime], limit: int) -> int:
+    """Drop the part of the log of each segment that is older than its instant, `limit` rows at most; how many went.
+
+    It is noted since when the log of a segment is whole.
+    """
+    values = {"segments": list(before), "before": list(before.values())}
+    done = await session.execute(_TRIM, {**values, "limit": limit})
+    await session.execute(_WHOLE, values)
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 

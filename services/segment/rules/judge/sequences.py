@@ -53,12 +53,14 @@ class Sequence_(Node):  # noqa: N801 - Sequence is taken
         return Answer(inside=True, next=change if self.length is None else soonest((change, begun + self.length)))
 
     def actual(self, viewer: Viewer, at: datetime, memo: Memo) -> Any:
-        """How often each step happened up to now, and when the latest whole chain began."""
+        """How often each step happened within the time up to now, and when the latest whole chain began."""
         steps = [one.find(viewer, at, memo) for one in self.steps]
         without = [one.find(viewer, at, memo) for one in self.without]
         come = [bisect_right(one.times, at) for one in (*steps, *without)]
         begun = self._begun(steps, without, come) if all(come[: len(steps)]) else None
-        return {"steps": come[: len(steps)], "began": begun.isoformat() if begun else None}
+        old = [bisect_right(one.times, at - self.length) if self.length is not None else 0 for one in steps]
+        counts = [place - start for place, start in zip(come, old, strict=False)]
+        return {"steps": counts, "began": begun.isoformat() if begun else None}
 
     def _begun(self, steps: Sequence[Found], without: Sequence[Found], come: Sequence[int]) -> datetime | None:
         """When the latest whole chain began."""
