@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count, groupby
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,16 @@ from services.segment.schemas.segments import SegmentInput
 from services.segment.store import definitions, members
 from services.segment.tables import events, viewers
 from shared import clock, outbox
-from shared.contracts import EventRecorded, Fact, ProfileMerged, ProfileSplit, ProfileUpdated, SegmentChanged
+from shared.contracts import (
+    EventRecorded,
+    Fact,
+    ProfileMerged,
+    ProfileSplit,
+    ProfileUpdated,
+    ResolveAnswered,
+    ResolveAsked,
+    SegmentChanged,
+)
 from shared.database import Database
 from shared.settings import Settings
 from tests.harness.databases import Databases
@@ -253,3 +263,98 @@ async def test_two_halves_of_a_viewer_enter_by_a_merge_which_is_no_news(home: Ru
         assert await members_of(home, "twice") == {1: "rule"}
 
     await eventually(his_own)
+
+
+async def _lists(home: Running, expected: set[int]) -> None:
+    assert set(await members_of(home, "panel")) == expected
+
+
+def _became(gone: int, into: int, move: int) -> ProfileMerged:
+    return ProfileMerged(from_id=gone, into_id=into, origins=[f"user_id:u{gone}"], move=move, at=clock.now())
+
+
+async def _returned(home: Running, one: int, home_id: int, move: int, version: int) -> None:
+    parted = ProfileSplit(from_id=home_id, into_id=one, origins=[f"user_id:u{one}"], move=move, at=clock.now())
+    back = profile(one, version)
+    await home.tell(parted, msgspec.structs.replace(back, cause="split"))
+
+
+@pytest.fixture
+async def panel(home: Running) -> Running:
+    """A list, a segment that asks for it, and viewers 1 to 4."""
+    people = {f"user_id:u{one}": one for one in range(1, 5)}
+    await home.answer(ResolveAsked, lambda asked: ResolveAnswered(profile_ids={r: people[r] for r in asked.refs}))
+    made = await home.client.post("/v1/segments", json={"key": "panel", "name": "P", "kind": "static"})
+    assert made.status_code == 201
+    await make(home, "asks", {"in_segment": "panel"})
+    await make(home, "here", {"not": {"trait": "vip", "eq": True}})
+    await home.tell(*(profile(one, 1) for one in people.values()))
+    await eventually(lambda: _all(home, "here", {1, 2, 3, 4}))
+    return home
+
+
+async def _all(home: Running, key: str, expected: set[int]) -> None:
+    assert set(await members_of(home, key)) == expected
+
+
+async def _on(home: Running, one: int, method: str = "PUT") -> None:
+    assert (await home.client.request(method, f"/v1/segments/panel/members/user_id:u{one}")).status_code == 204
+
+
+async def test_a_split_gives_a_place_on_a_list_back_to_whom_it_was_given(panel: Running) -> None:
+    await _on(panel, 1)
+    await panel.tell(_became(1, 2, 10))
+    await eventually(lambda: _all(panel, "asks", {2}))
+    await _lists(panel, {2})
+    await _returned(panel, 1, 2, 11, 2)
+    await eventually(lambda: _all(panel, "asks", {1}))
+    await _lists(panel, {1})
+    told = [(cause, way, one) for cause, way, one in await told_of(panel, "panel")]
+    assert set(told[-2:]) == {("split", "in", 1), ("split", "out", 2)}
+    assert (await panel.client.get("/v1/segments/panel")).json()["size"] == 1
+
+
+async def test_who_was_on_the_list_himself_stays_when_a_part_of_him_leaves(panel: Running) -> None:
+    await _on(panel, 1)
+    await _on(panel, 2)
+    await panel.tell(_became(1, 2, 10))
+    await eventually(lambda: _all(panel, "asks", {2}))
+    await _returned(panel, 1, 2, 11, 2)
+    await eventually(lambda: _all(panel, "asks", {1, 2}))
+    await _lists(panel, {1, 2})
+
+
+async def test_a_place_goes_along_through_several_merges_and_stays_while_somebody_needs_it(panel: Running) -> None:
+    await _on(panel, 1)
+    await _on(panel, 3)
+    await panel.tell(_became(1, 2, 10))
+    await eventually(lambda: _all(panel, "asks", {2, 3}))
+    await panel.tell(_became(2, 4, 11))
+    await eventually(lambda: _all(panel, "asks", {3, 4}))
+    await panel.tell(_became(3, 4, 12))
+    await eventually(lambda: _all(panel, "asks", {4}))
+    await _returned(panel, 1, 4, 13, 2)
+    await eventually(lambda: _all(panel, "asks", {1, 4}))
+    await _returned(panel, 3, 4, 14, 2)
+    await eventually(lambda: _all(panel, "asks", {1, 3}))
+    await _lists(panel, {1, 3})
+
+
+async def test_who_is_taken_off_a_list_is_off_with_all_parts_of_him(panel: Running) -> None:
+    await _on(panel, 1)
+    await panel.tell(_became(1, 2, 10))
+    await eventually(lambda: _all(panel, "asks", {2}))
+    await _on(panel, 2, "DELETE")
+    await _on(panel, 3)
+    await _returned(panel, 1, 2, 11, 2)
+    await eventually(lambda: _all(panel, "here", {1, 2, 3, 4}))
+    await _lists(panel, {3})
+
+
+async def test_who_is_put_on_a_list_again_keeps_the_place_that_was_lent(panel: Running) -> None:
+    await _on(panel, 1)
+    await panel.tell(_became(1, 2, 10))
+    await eventually(lambda: _all(panel, "asks", {2}))
+    await _on(panel, 2)
+    await _returned(panel, 1, 2, 11, 2)
+    await eventually(lambda: _all(panel, "asks", {1, 2}))

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segment import memory
-from services.segment.actions import judging
+from services.segment.actions import judging, places
 from services.segment.actions.judging import Wanted
 from services.segment.actions.knowing import known, to_change
 from services.segment.rules.blocks import block_of, place_of
@@ -155,6 +155,7 @@ async def _move(session: AsyncSession, segment_id: int, profile_ids: Collection[
     homes = await moves.ended(session, profile_ids)
     alive = {homes.get(one, one) for one in profile_ids}
     await members.lock(session, alive)
+    await places.decide(session, segment_id, alive, on=on)
     held = await members.read(session, {(block_of(one), segment_id) for one in alive})
     at = clock.now()
     changes = [

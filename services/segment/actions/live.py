@@ -8,7 +8,7 @@ from itertools import groupby
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.segment.actions import judging
+from services.segment.actions import judging, places
 from services.segment.actions.judging import Wanted
 from services.segment.rules.judge import Viewer
 from services.segment.store import members, moves, viewers
@@ -62,8 +62,9 @@ async def _absorb_profiles(session: AsyncSession, items: list[ProfileUpdated], c
     ids = sorted(latest)
     await members.lock(session, ids)
     appeared = await viewers.appear(session, ids)
-    if appeared:
-        await moves.return_(session, appeared)
+    homes = await moves.ended(session, appeared) if appeared else {}
+    if homes:
+        await moves.return_(session, homes)
     before = await viewers.known(session, ids)
     later = [item for item in latest.values() if before[item.profile_id].version < item.version]
     if not later:
@@ -74,9 +75,12 @@ async def _absorb_profiles(session: AsyncSession, items: list[ProfileUpdated], c
     for profile_id, row in after.items():
         touched = now.ruled if profile_id in appeared else now.by_news(before[profile_id].news(row))
         wanted[profile_id] = dict.fromkeys(touched, cause)
+    for profile_id, those in (await places.give_back(session, now, homes) if homes else {}).items():
+        wanted[profile_id] = those | wanted.get(profile_id, {})
 
     def former(viewer: Viewer) -> Viewer | None:
-        return None if viewer.profile_id in appeared else _as_was(viewer, before)
+        known = viewer.profile_id in before and viewer.profile_id not in appeared
+        return _as_was(viewer, before) if known else None
 
     await judging.settle(session, now, wanted, clock.now(), former=None if cause == "fill" else former)
 

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.segment.actions import judging
+from services.segment.actions import judging, places
 from services.segment.actions.judging import Wanted
 from services.segment.rules.blocks import block_of, place_of
 from services.segment.rules.book import Book, Change
@@ -66,15 +66,13 @@ async def _leave(session: AsyncSession, now: Book, gone: Mapping[int, int], caus
     heirs = set(gone.values()) - gone.keys()
     await members.lock(session, heirs)
     held = await members.of(session, gone.keys() | heirs)
-    changes: list[Change] = []
-    for (block, segment_id), places in sorted(held.items()):
-        for profile_id, heir in gone.items():
-            if block_of(profile_id) == block and place_of(profile_id) in places:
-                changes.append(Change(segment_id, profile_id, cause, entered=False))
-                theirs = held.get((block_of(heir), segment_id), ())
-                entry = Change(segment_id, heir, cause, entered=True)
-                if segment_id in now.static and heir in heirs and place_of(heir) not in theirs and entry not in changes:
-                    changes.append(entry)
-    await judging.write(session, now, held, changes, at)
+    exits = [
+        Change(segment_id, profile_id, cause, entered=False)
+        for (block, segment_id), there in sorted(held.items())
+        for profile_id in gone
+        if block_of(profile_id) == block and place_of(profile_id) in there
+    ]
+    entries = await places.inherit(session, now, held, gone, cause)
+    await judging.write(session, now, held, exits + entries, at)
     await deadlines.of_nobody(session, sorted(gone))
     await moves.forget(session, gone)
