@@ -10,18 +10,20 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from services.profile.actions import erasures, keys, profiles
+from services.profile.actions import erasures, identity, keys, profiles
 from services.profile.actions.contacts import contacts as ask
 from services.profile.actions.events import absorb
 from services.profile.app import SERVICE
 from services.profile.rules import contacts, sealing
 from services.profile.schemas.erasures import NewErasure
+from services.profile.schemas.links import NamespaceInput
 from services.profile.schemas.profiles import TimelineAsked
 from services.profile.tables import profiles as profiles_table
 from services.profile.tables import suppressed
 from shared import lasting
-from shared.contracts import ContactsAsked, EventRecorded, Fact, ResolveAsked
+from shared.contracts import ContactsAsked, EventRecorded, Fact, IdentityLinked, ResolveAsked
 from shared.database import Database, is_outage
+from shared.errors import Invalid
 from shared.jobs import JobRow
 from shared.lasting import OtherSecret
 from shared.pages import PageAsked
@@ -149,6 +151,25 @@ async def test_an_id_that_is_contact_data_is_found_under_any_name(take: Take, db
         refs = ["crm_id:bob@crm.example", "email:bob@crm.example", "mobile:+8613812345678", "phone:13812345678"]
         found = (await profiles.resolve(session, ResolveAsked(refs=refs))).profile_ids
     assert found == dict.fromkeys(refs, 1)
+
+
+async def test_operators_say_which_ids_are_contact_data(take: Take, db: Database) -> None:
+    plain = {"priority": 50, "most": 5, "merges_per_day": 5}
+    async with db.transaction() as session:
+        await identity.put_namespace(session, "wechat_id", NamespaceInput(**plain, contact=True))
+        assert (await identity.put_namespace(session, "wechat_id", NamespaceInput(**plain))).contact
+        assert (await identity.put_namespace(session, "email", NamespaceInput(**plain))).contact
+        for name in ("email", "user_id"):
+            with pytest.raises(Invalid):
+                await identity.put_namespace(session, name, NamespaceInput(**plain, contact=name == "user_id"))
+    told = await take(call("identify", user_id="u1", context={"externalIds": [{"id": "Canary", "type": "wechat-id"}]}))
+    assert "Canary" not in await everything(db)
+    assert "Canary" not in str(told)
+    assert not any(isinstance(fact, IdentityLinked) and fact.namespace == "wechat_id" for fact in told)
+    async with db.transaction() as session:
+        assert (await profiles.resolve(session, ResolveAsked(refs=["wechat_id:Canary"]))).profile_ids
+        with pytest.raises(identity.InUse):
+            await identity.put_namespace(session, "wechat_id", NamespaceInput(**plain, contact=False))
 
 
 async def test_a_viewer_does_not_see_contact_data_in_ids_of_calls(take: Take, db: Database) -> None:

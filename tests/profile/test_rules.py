@@ -129,7 +129,7 @@ def test_a_whole_profile_tells_channels_and_consent_but_no_address() -> None:
         "device_token": "t",
     }
     whole = traits.whole([traits.absorb({}, [(NOON, consents.flat(given))])])
-    assert whole == traits.Whole({"name": "X"}, {"name": NOON}, ["email"], {"sms": False}, {"sms": NOON})
+    assert whole == traits.Whole({"name": "X"}, {"name": NOON}, ["email", "push"], {"sms": False}, {"sms": NOON})
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,9 @@ def test_scrubbing_leaves_no_contact_data_and_everything_else(value: Any) -> Non
     assert (clean is value) == (not has_contact(value))
 
 
-def test_a_link_keeps_all_but_the_address() -> None:
+def test_a_link_and_a_search_keep_all_but_the_address() -> None:
     assert contacts.sealed({"url": LINK}, lambda of, _: of) == {"url": "https://x.example/?email=•••&utm_source=mail"}
+    assert contacts.sealed({"query": "anime bob@y.example 13800138000"}, lambda of, _: of) == {"query": "anime ••• •••"}
+    assert contacts.has_secret({"query": "anime 13800138000"})
+    assert not contacts.has_secret({"query": "anime 2024"})
     assert contacts.masked(LINK) == contacts.scrubbed(LINK) == "https://x.example/?email=•••&utm_source=mail"

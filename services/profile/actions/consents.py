@@ -38,7 +38,8 @@ async def heeded(session: AsyncSession, fresh: list[Recorded]) -> list[Recorded]
     concerned = {
         one.profile_id
         for one in fresh
-        if sources.is_second_hand(sources.of(one.call.item.source))
+        if one.call.traits
+        and sources.is_second_hand(sources.of(one.call.item.source))
         and any(map(trait_rules.is_own_word, one.call.traits))
     }
     if not concerned:

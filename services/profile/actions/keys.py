@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 from prometheus_client import Counter
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.rules import contacts, sealing
+from services.profile.actions import plan
+from services.profile.rules import contacts, namespaces, sealing
 from services.profile.rules.events import Call
 from services.profile.rules.operations import Operation
 from services.profile.schemas.keys import Rewrapping
@@ -66,7 +68,8 @@ def _roots(session: AsyncSession) -> dict[str, bytes]:
 
 async def seal_calls(session: AsyncSession, batch: list[Call]) -> list[Call]:
     """The calls with contact data and free text sealed for their origins."""
-    wanted = {call.claim.origin for call in batch if _has_secrets(call)}
+    hidden = await plan.contacts(session)
+    wanted = {call.claim.origin for call in batch if _has_secrets(call, hidden)}
     if not wanted:
         return batch
     held = await of(session, wanted, make=True)
@@ -76,7 +79,7 @@ async def seal_calls(session: AsyncSession, batch: list[Call]) -> list[Call]:
         if origin not in wanted:
             result.append(call)
             continue
-        result.append(_sealed(call, held[origin]))
+        result.append(_sealed(call, held[origin], hidden))
     return result
 
 
@@ -87,8 +90,8 @@ async def seal_traits(session: AsyncSession, origin: str, traits: Mapping[str, A
     return _sealed_traits(traits, _sealer((await of(session, [origin], make=True))[origin], origin))
 
 
-def _has_secrets(call: Call) -> bool:
-    """Whether there is anything to seal. Asked of every event."""
+def _has_secrets(call: Call, hidden: frozenset[str]) -> bool:
+    """Whether there is anything to seal; `hidden` are namespaces of contact data. Asked of every event."""
     return (
         contacts.has_secret(call.properties)
         or contacts.has_secret(call.item.context)
@@ -96,12 +99,14 @@ def _has_secrets(call: Call) -> bool:
             contacts.has_secret(value.value if isinstance(value, Operation) else value, name)
             for name, value in call.traits.items()
         )
+        or bool(hidden and namespaces.names_any(call.item.context, hidden))
     )
 
 
-def _sealed(call: Call, key: bytes) -> Call:
+def _sealed(call: Call, key: bytes, hidden: frozenset[str]) -> Call:
     seal = _sealer(key, call.claim.origin)
     item = call.item
+    context = namespaces.covered(item.context, hidden, partial(seal, contacts.ANY)) if hidden else item.context
     return call._replace(
         properties=contacts.sealed(call.properties, seal),
         traits=_sealed_traits(call.traits, seal),
@@ -109,7 +114,7 @@ def _sealed(call: Call, key: bytes) -> Call:
             item,
             properties=contacts.sealed(item.properties, seal),
             traits=contacts.sealed(item.traits, seal),
-            context=contacts.sealed(item.context, seal),
+            context=contacts.sealed(context, seal),
         ),
     )
 

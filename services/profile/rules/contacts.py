@@ -48,7 +48,7 @@ def scrubbed(value: Any, name: str = "") -> Any:
         return value
     if isinstance(value, dict):
         clean = {
-            key: scrubbed(inner, key) if isinstance(inner, dict | list) else _cleared(inner)
+            key: scrubbed(inner, key) if isinstance(inner, dict | list) else _cleared(inner, called)
             for key, called, inner in looks.named(value)
             if not looks.is_contact(called, inner)
         }
@@ -56,20 +56,22 @@ def scrubbed(value: Any, name: str = "") -> Any:
         return value if same else clean
     if isinstance(value, list):
         items = [
-            scrubbed(inner, name) if isinstance(inner, dict | list) else _cleared(inner)
+            scrubbed(inner, name) if isinstance(inner, dict | list) else _cleared(inner, name)
             for inner in value
             if not looks.is_contact(name, inner)
         ]
         same = len(items) == len(value) and all(a is b for a, b in zip(items, value, strict=True))
         return value if same else items
-    return _cleared(value)
+    return _cleared(value, name)
 
 
-def _cleared(value: Any) -> Any:
-    """A link without the addresses in it: as a whole it says where somebody was, and that is needed."""
-    if isinstance(value, str) and ("@" in value or "%40" in value) and "://" in value and looks.INSIDE.search(value):
-        return looks.IN_URL.sub(HIDDEN, value)
-    return value
+def _cleared(value: Any, name: str) -> Any:
+    """A link without the addresses in it, and what was searched for: the rest says what somebody did, and is needed."""
+    if not isinstance(value, str):
+        return value
+    if ("@" in value or "%40" in value) and looks.INSIDE.search(value) and looks.stays(name, value):
+        value = looks.IN_URL.sub(HIDDEN, value)
+    return looks.IN_QUERY.sub(HIDDEN, value) if looks.plain(name) in looks.QUERIES else value
 
 
 def kind(name: str, value: Any, *, texts: bool = True) -> str | None:
@@ -126,7 +128,7 @@ def has_secret(value: Any, name: str = "", *, texts: bool = True) -> bool:
 
 
 def _is_secret(name: str, value: str, *, texts: bool) -> bool:
-    return kind(name, value, texts=texts) is not None or _cleared(value) is not value
+    return kind(name, value, texts=texts) is not None or _cleared(value, name) is not value
 
 
 def sealed(value: Any, seal: Callable[[str, Any], str], name: str = "", *, texts: bool = True) -> Any:
@@ -143,7 +145,7 @@ def sealed(value: Any, seal: Callable[[str, Any], str], name: str = "", *, texts
     if isinstance(value, list):
         items = [sealed(inner, seal, name, texts=texts) for inner in value]
         return value if all(a is b for a, b in zip(items, value, strict=True)) else items
-    return _cleared(value)
+    return _cleared(value, name)
 
 
 def has_sealed(value: Any) -> bool:
@@ -181,7 +183,7 @@ def masked(value: Any, name: str = "", *, texts: bool = True) -> Any:
         }
     if isinstance(value, list):
         return [masked(inner, name, texts=texts) for inner in value]
-    return _cleared(value)
+    return _cleared(value, name)
 
 
 def address(traits: Mapping[str, Any], channel: str) -> str | None:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from services.profile.rules import sealing
+from services.profile.rules import contacts, sealing
 
 UNIT = 1_000_000
 """Stored parts of a weight of 1 at the end of the month."""
@@ -74,7 +74,7 @@ def tags(event: str, properties: Mapping[str, Any], item: Thing | None) -> set[s
     if event == SEARCHED and isinstance(query := properties.get("query"), str):
         # Whoever searches for an address or a number does not say what he likes; an address alone is sealed by now.
         words = () if sealing.is_sealed(query) else query[:200].split()
-        found += [word.casefold() for word in words if "@" not in word and not word.isdigit()]
+        found += [word.casefold() for word in words if not ("@" in word or word.isdigit() or contacts.HIDDEN in word)]
     return clean(found)
 
 

@@ -67,6 +67,9 @@ FREE_TEXT = frozenset(
 Not `title` (it is the content's), `query` (interests and segments are made of it) and `reason` (chosen from a list).
 """
 
+QUERIES = frozenset({"query", "searchquery", "searchterm", "keyword", "keywords", "search", "q", "搜索词", "关键词"})
+"""Names of what was searched for: an address or number goes out of it, the other words stay."""
+
 CAMPAIGN = frozenset({"campaign", "utm"})
 """In these a `content` is the advertisement that was clicked (UTM), and nobody's own words."""
 
@@ -88,6 +91,7 @@ TELEPHONE = re.compile(
     r"(?:(?:\+|00)?86[ \-]?)?1[3-9][0-9][ \-]?[0-9]{4}[ \-]?[0-9]{4}|\+[1-9][0-9 ().\-]{6,20}[0-9]"
     r"|0[0-9]{2,3}-[0-9]{7,8}|\([0-9]{2,4}\) ?[0-9]{3,4}-?[0-9]{4}"
 )
+IN_QUERY = re.compile(r"(?<![0-9])(?:\+?86[ \-]?)?1[3-9][0-9][ \-]?[0-9]{4}[ \-]?[0-9]{4}(?![0-9])")
 BEGINS = frozenset("+018(")
 """How telephone numbers begin that are known by their looks, to pass all else over quickly."""
 
@@ -151,10 +155,15 @@ def is_phone(value: str) -> bool:
     return TELEPHONE.fullmatch(value.strip()) is not None
 
 
-def _looks_like_address(value: str) -> bool:
+def stays(name: str, value: str) -> bool:
+    """Whether only the address inside a text is taken out: it is a link, or was searched for."""
+    return "://" in value or plain(name) in QUERIES
+
+
+def _looks_like_address(name: str, value: str) -> bool:
     if EMAIL.fullmatch(value) is not None:
         return not value.lower().endswith(_FILES)
-    return INSIDE.search(value) is not None and "://" not in value
+    return INSIDE.search(value) is not None and not stays(name, value)
 
 
 def _looks_like_phone(name: str, value: str) -> bool:
@@ -179,7 +188,7 @@ def is_contact(name: str, value: Any) -> bool:
     if isinstance(value, str):
         if value.startswith(sealing.MARK):
             return sealing.kind(value) != sealing.TEXT
-        if ("@" in value or "%40" in value) and _looks_like_address(value):
+        if ("@" in value or "%40" in value) and _looks_like_address(name, value):
             return True
         if value[:1] in BEGINS and _looks_like_phone(name, value):
             return True
@@ -227,7 +236,7 @@ def speaks(name: str) -> bool:
 @lru_cache(maxsize=8192)
 def tells(name: str) -> bool:
     """Whether a value under this name may have to be sealed for the name's sake."""
-    return speaks(name) or plain(name) in FREE_TEXT
+    return speaks(name) or plain(name) in FREE_TEXT or plain(name) in QUERIES
 
 
 def is_text(name: str, value: Any) -> bool:

@@ -154,12 +154,40 @@ def further(item: EventReceived, blind_index: Blind | None, said: Blocked = Mapp
     return sorted(dict.fromkeys(found), key=is_contact)[:MOST]
 
 
+def _spelt(type: str) -> str:
+    return type.replace(".", "_").replace("-", "_").lower()
+
+
+def names_any(context: Mapping[str, Any], hidden: frozenset[str]) -> bool:
+    """Whether a context names an id of one of these namespaces."""
+    return any(namespace in hidden for namespace, _ in _named(context))
+
+
+def covered(context: dict[str, Any], hidden: frozenset[str], seal: Callable[[str], str]) -> dict[str, Any]:
+    """A context with the ids of these namespaces sealed."""
+    result = dict(context)
+    if isinstance(external := context.get("externalIds"), list):
+        result["externalIds"] = [
+            {**one, "id": seal(one["id"])}
+            if isinstance(one, dict)
+            and isinstance(one.get("id"), str)
+            and isinstance(one.get("type"), str)
+            and _spelt(one["type"]) in hidden
+            else one
+            for one in external
+        ]
+    device = context.get("device")
+    if DEVICE in hidden and isinstance(device, dict) and isinstance(device.get("id"), str):
+        result["device"] = {**device, "id": seal(device["id"])}
+    return result
+
+
 def _named(context: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Namespace and value of the ids in a context: `externalIds: [{id, type}]`, then `device.id`."""
     external = context.get("externalIds")
     for one in external if isinstance(external, list) else ():
         if isinstance(one, dict) and isinstance(one.get("id"), str) and isinstance(one.get("type"), str):
-            namespace = one["type"].replace(".", "_").replace("-", "_").lower()
+            namespace = _spelt(one["type"])
             if NAME.fullmatch(namespace):
                 yield namespace, one["id"]
     device = context.get("device")
