@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.profile.actions import aggregates, plan
+from services.profile.actions import aggregates, contacts, plan
 from services.profile.listeners import ANSWERS, LISTENERS, SNAPSHOTS
 from services.profile.routes import ROUTERS
 from services.profile.steps import JOBS, STEPS
@@ -30,6 +30,7 @@ SERVICE = Service(
 
 
 def create(settings: Settings) -> FastAPI:
-    """The app of this process. Raises UnknownZone for a time zone that is none."""
+    """The app of this process. Raises UnknownZone, UnknownPurpose for options that are none."""
     aggregates.terms()
+    contacts.first()
     return create_app(SERVICE, settings)

@@ -10,12 +10,14 @@ import httpx
 import msgspec
 import pytest
 
+from services.profile.actions import profiles
 from services.profile.actions.consents import said as consents_said
-from services.profile.actions.contacts import contacts
+from services.profile.actions.contacts import UnknownPurpose, contacts, first
 from services.profile.app import SERVICE
 from services.profile.rules import consents
 from shared import audit
-from shared.contracts import ConsentSaid, ContactsAsked, Fact, ProfileUpdated
+from shared.contracts import ConsentSaid, ContactsAsked, Fact, ProfileUpdated, ResolveAsked
+from shared.database import Database
 from tests.harness.eventually import eventually
 from tests.harness.houses import Opening, Running
 from tests.profile.samples import NOON, call
@@ -224,3 +226,47 @@ async def test_a_link_in_a_message_is_an_answer_too_and_push_and_inbox_reach_who
         return [one.address for one in (*inbox.contacts, *push.contacts)] == ["inbox", "new"]
 
     await eventually(reached)
+
+
+@pytest.mark.parametrize(
+    ("said", "first", "answer"),
+    [
+        ({}, set(), True),
+        ({}, {"email"}, False),
+        ({}, {"marketing"}, False),
+        ({}, {"sms"}, True),
+        ({"email": True}, {"email"}, True),
+        ({"email": True}, {"email", "marketing"}, False),
+        ({"*": True}, {"email", "marketing"}, True),
+        ({"*": True, "email": False}, {"email"}, False),
+        ({"*": False, "email": True}, {"email"}, False),
+    ],
+)
+def test_where_he_is_to_be_asked_first_silence_is_a_no(said: dict[str, bool], first: set[str], answer: bool) -> None:
+    assert consents.allowed(said, "email", "marketing", first=first) is answer
+
+
+async def test_an_installation_says_of_what_a_viewer_is_asked_first(
+    take: Take, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await take(
+        call("identify", user_id="silent", traits={"email": "a@example.com"}),
+        call("identify", user_id="yes", traits={"email": "b@example.com", "consent": {"email": True}}),
+    )
+    asked = ContactsAsked(profile_ids=[1, 2], channel="email")
+    async with db.transaction() as session:
+        silent = (await profiles.resolve(session, ResolveAsked(refs=["user_id:silent"]))).profile_ids["user_id:silent"]
+        assert (await contacts(session, asked)).refused == {}
+        monkeypatch.setenv("MARQUEE_CONSENT_FIRST", "email, sms")
+        first.cache_clear()
+        try:
+            assert (await contacts(session, asked)).refused == {silent: "no_consent"}
+        finally:
+            first.cache_clear()
+
+
+def test_an_unknown_purpose_is_named_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MARQUEE_CONSENT_FIRST", "email,telex,profiling")
+    first.cache_clear()
+    with pytest.raises(UnknownPurpose, match="profiling, telex: it takes marketing, email"):
+        first()

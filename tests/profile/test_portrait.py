@@ -134,12 +134,23 @@ async def test_where_a_viewer_came_from_is_on_the_page(running: Running) -> None
 
 
 @pytest.mark.parametrize("consent", [{"profiling": False}, {"*": False}])
-async def test_who_does_not_want_profiling_has_no_interests(running: Running, consent: dict[str, bool]) -> None:
-    await take(running, call(user_id="u1", properties={"tags": ["anime"]}))
-    assert (await portrait(running, "user_id:u1"))["profiled"]
+async def test_of_who_does_not_want_profiling_nobody_sees_what_he_did(
+    running: Running, consent: dict[str, bool]
+) -> None:
+    bought = call(user_id="u1", event="Order Completed", properties={"revenue": 5, "currency": "CNY"})
+    await take(running, call(user_id="u1", properties={"tags": ["anime"]}), bought)
+    before = await portrait(running, "user_id:u1")
+    assert before["profiled"]
+    assert before["spending"]
     await take(running, call("identify", user_id="u1", traits={"consent": consent}))
     found = await portrait(running, "user_id:u1")
-    assert (found["profiled"], found["interests"]) == (False, [])
+    assert (found["profiled"], found["interests"], found["spending"], found["interactions"]) == (False, [], [], {})
+    assert found["habits"]["active_days"] == 0
+    assert not any(map(any, found["habits"]["hours"]))
+    assert found["sources"] == before["sources"]
+    # He may change his mind: sums are kept, so that they still add up to what was recorded.
+    await take(running, call("identify", user_id="u1", after=9, traits={"consent": dict.fromkeys(consent, True)}))
+    assert (await portrait(running, "user_id:u1"))["spending"] == before["spending"]
 
 
 async def test_no_contact_data_becomes_an_interest(running: Running) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.actions import keys, registry
 from services.profile.rules import consents
 from services.profile.rules import contacts as rules
 from services.profile.rules import traits as trait_rules
+from services.profile.settings import Consent
 from services.profile.store import identities, merges
 from services.profile.store import tags as store_tags
 from shared import clock
@@ -17,11 +20,28 @@ from shared.errors import Invalid
 MOST = 500
 
 
+class UnknownPurpose(ValueError):
+    """MARQUEE_CONSENT_FIRST names what it does not take"""
+
+
+@cache
+def first() -> frozenset[str]:
+    """Of which channels and purposes silence is a no, in this process; the app asks for it at its start.
+
+    Raises UnknownPurpose.
+    """
+    named = frozenset(name for one in Consent().consent_first.split(",") if (name := one.strip()))
+    if unknown := named - set(consents.FIRST):
+        raise UnknownPurpose(f"{', '.join(sorted(unknown))}: it takes {', '.join(consents.FIRST)}")
+    return named
+
+
 async def contacts(session: AsyncSession, asked: ContactsAsked) -> ContactsAnswered:
     """Addresses of those who have one for the channel and have not withdrawn; for each other id the reason.
 
-    Who said nothing about consent may be reached; `rules.consents` says how he withdraws. The traits for
-    rendering hold no contact data. Raises Invalid for more than 500 ids.
+    Who said nothing about consent may be reached, unless MARQUEE_CONSENT_FIRST says that he is to be asked (decision
+    10); `rules.consents` says how he withdraws. The traits for rendering hold no contact data. Raises Invalid for more
+    than 500 ids.
     """
     if len(asked.profile_ids) > MOST:
         raise Invalid(f"at most {MOST} profiles at a time", field="profile_ids")
@@ -42,7 +62,7 @@ async def contacts(session: AsyncSession, asked: ContactsAsked) -> ContactsAnswe
             refused[profile_id] = "unknown_profile"
         elif address is None:
             refused[profile_id] = "no_address"
-        elif not consents.allowed(whole.consent, asked.channel, asked.purpose) or (
+        elif not consents.allowed(whole.consent, asked.channel, asked.purpose, first=first()) or (
             asked.targeted and whole.consent.get(consents.PERSONALISATION) is False
         ):
             refused[profile_id] = "no_consent"

@@ -20,9 +20,11 @@ async def portrait(session: AsyncSession, ref: str, *, unmasked: bool) -> Portra
     origins = [one.origin for one in held[profile.profile_id]]
     rows = await aggregates.of(session, origins)
     options = terms()
-    whole = rules.whole(((row.month, rules.read(row.data)) for row in rows), clock.now(), options.half_life)
     profiled = profile.consent.get(consents.PROFILING, True)
-    liked, others = portraits.liked(whole) if profiled else ([], 0.0)
+    known = [(row.month, rules.read(row.data)) for row in rows]
+    # Sums are kept for who is not profiled (counted together they are statistics), but nobody looks at his.
+    whole = rules.whole(known if profiled else (), clock.now(), options.half_life)
+    liked, others = portraits.liked(whole)
     touched = await touches.shown(session, origins)
     return Portrait(
         profile_id=profile.profile_id,
@@ -40,7 +42,7 @@ async def portrait(session: AsyncSession, ref: str, *, unmasked: bool) -> Portra
         habits=portraits.habitual(whole, options.zone),
         tags=await tags.of_profile(session, profile.profile_id),
         interactions=dict(sorted(whole.events.items(), key=lambda one: (-one[1], one[0]))),
-        spending=portraits.spending(whole.spent),
-        sources=portraits.shares(whole.sources),
         bots=whole.bots,
+        spending=portraits.spending(whole.spent),
+        sources=portraits.shares(rules.sources(part for _, part in known)),
     )
