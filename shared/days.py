@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+import re
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,6 +20,24 @@ def _known(name: str) -> str:
 
 
 Zone = Annotated[str, Field(max_length=64, description="Where days begin: an IANA name"), AfterValidator(_known)]
+
+
+_OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{2}):?(\d{2})")
+
+
+@lru_cache(maxsize=1024)
+def zone(name: str) -> tzinfo | None:
+    """A time zone by IANA name or offset (`Asia/Shanghai`, `+08:00`, `UTC+08:00`); None when there is no such zone."""
+    if found := _OFFSET.fullmatch(name):
+        sign, hours, minutes = found.groups()
+        offset = timedelta(hours=int(hours), minutes=int(minutes))
+        return timezone(-offset if sign == "-" else offset) if offset < timedelta(hours=15) else None
+    if len(name) > 64:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        return None
 
 
 def last(now: datetime, days: int, zone: str) -> list[date]:
