@@ -303,3 +303,11 @@ async def test_rewrapping_is_a_job_for_admins(open_house: Callable[..., Opening]
         return bool(job.json()["state"] == "finished")
 
     await eventually(finished)
+
+
+async def test_reading_a_personal_trait_is_noted_like_reading_an_address(take: Take, db: Database) -> None:
+    await take(call("identify", user_id="u1", traits={"birthday": "1990-05-04"}), call("identify", user_id="u2"))
+    async with db.transaction() as session:
+        born = await profiles.by_ref(session, "user_id:u1", unmasked=True)
+        other = await profiles.by_ref(session, "user_id:u2", unmasked=True)
+        assert await profiles.exposed(session, [born, other]) == [f"profile:{born.profile_id}"]
