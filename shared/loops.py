@@ -39,6 +39,11 @@ class Loops:
         self._stopping = False
         self._stop = asyncio.Event()
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the house is closing: a step that could begin something long had better not."""
+        return self._stopping
+
     def start(self, name: str, step: Callable[[], Awaitable[bool]], *, pause: float) -> None:
         """Turn this step until the house closes. Raises ValueError when a step of that name turns already."""
         if name in self._tasks:

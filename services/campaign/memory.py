@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal
 
 from pydantic import SecretStr
@@ -17,8 +18,10 @@ from services.campaign.outside.parcels import Provider
 from services.campaign.rules import letters, sending, tracking
 from services.campaign.settings import CampaignSettings
 from services.campaign.tables import suppressions
-from shared import lasting
+from shared import lasting, telemetry
 from shared.house import House
+
+log = telemetry.logger(__name__)
 
 SINK = "sink:"
 """Address of the local sink."""
@@ -32,9 +35,13 @@ class Counter:
     provider: Provider | None = None
     keeps: Literal["sink", "inbox"] | None = None
     trouble: str | None = None
-    """Why the provider could not be reached at the last try."""
+    """What was wrong with the provider at the last try: a sentence."""
     closed_until: float = 0.0
     """Monotonic time before which it is not tried again."""
+    pace: float | None = None
+    """Messages per second that one lane hands over here, as far as it is known."""
+    probes: bool = False
+    """Whether it took nothing from us at the last try."""
 
     @property
     def name(self) -> str:
@@ -46,18 +53,49 @@ class Counter:
         """Why nothing can leave now."""
         if self.provider is None and self.keeps is None:
             return sending.NO_SERVER
-        what = "the SMTP server" if self.channel == "email" else f"the {self.channel} provider"
-        return f"{what} cannot be reached: {self.trouble}" if self.trouble else None
+        return self.trouble
 
     @property
     def is_open(self) -> bool:
         """Whether messages can be handed over now."""
         return (self.provider is not None or self.keeps is not None) and time.monotonic() >= self.closed_until
 
+    @property
+    def _what(self) -> str:
+        return "the SMTP server" if self.channel == "email" else f"the {self.channel} provider"
+
+    def size(self, *, least: int, most: int) -> int:
+        """How many messages a lane takes at once; of a provider that took nothing one, to see whether it does again."""
+        if self.probes:
+            return 1
+        return most if self.provider is None else sending.set_size(self.pace, least=least, most=most)
+
     def unreachable(self, why: str) -> None:
-        """Leave the provider alone for a while."""
-        self.trouble = why
-        self.closed_until = time.monotonic() + sending.OUTAGE_RETRY.total_seconds()
+        """Leave the provider alone for a moment: it is not there."""
+        self._close(f"{self._what} cannot be reached: {why}", sending.OUTAGE_RETRY)
+
+    def reached(self, *, fully: bool) -> None:
+        """It took or refused messages: it is there, and takes them from us. `fully`: at every try of a set."""
+        self.probes = False
+        if fully:
+            self.trouble = None
+
+    def turned_away(self, why: str) -> None:
+        """Leave the provider alone for a while: it takes nothing from us until somebody sets that right."""
+        variable = {"email": "MARQUEE_MAIL_FROM and MARQUEE_SMTP_URL"}.get(
+            self.channel, f"MARQUEE_{self.channel.upper()}_URL"
+        )
+        self.probes = True
+        self._close(f"{self._what} takes nothing from us, check {variable}: {why}", sending.CLOSED_RETRY)
+
+    def _close(self, trouble: str, length: timedelta) -> None:
+        self.trouble = trouble
+        self.closed_until = time.monotonic() + length.total_seconds()
+
+    def learn(self, number: int, seconds: float) -> None:
+        """A lane handed over so many messages in this time."""
+        pace = number / max(seconds, 1e-3)
+        self.pace = pace if self.pace is None else (self.pace + pace) / 2
 
 
 @dataclass
@@ -73,14 +111,16 @@ class Desk:
     counters: dict[str, Counter]
     links: dict[tuple[int, bytes], int] = field(default_factory=dict)
     """Numbers of links by campaign and digest, as far as this process has met them."""
+    turns: int = 0
+
+    def turn(self, of: int) -> int:
+        """Whose turn it is of so many: each lane begins with another one."""
+        self.turns += 1
+        return self.turns % of if of else 0
 
     def held_up(self, channel: str) -> str | None:
         """Why nothing can leave on a channel now."""
         return self.counters[channel].held_up
-
-    def open_channels(self) -> list[str]:
-        """Channels on which messages can be handed over now."""
-        return [name for name, counter in self.counters.items() if counter.is_open]
 
 
 @contextlib.asynccontextmanager
@@ -95,6 +135,8 @@ async def opened(house: House) -> AsyncIterator[Desk]:
         "push": _web("push", settings.push_url, settings),
         "inbox": Counter("inbox", keeps="inbox"),
     }
+    if counters["email"].provider is not None and not settings.public_url.startswith("https://"):
+        log.warning("mail programs offer no one-click unsubscribe: MARQUEE_PUBLIC_URL is not https (RFC 8058)")
     async with house.db.transaction() as session:
         # It outlives a change of the secret: an address that is of no use stays so.
         address_key = await lasting.key(session, "suppression", since=suppressions)
@@ -108,7 +150,7 @@ async def opened(house: House) -> AsyncIterator[Desk]:
     )
 
     def wake() -> None:
-        for step in ("plan", "resolve", "send"):
+        for step in ("plan", "resolve", "send", "withdraw"):
             house.loops.wake(step)
 
     with bell.heard_by(wake):

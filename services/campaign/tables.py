@@ -58,12 +58,15 @@ campaigns = Table(
     Column("rate", Double),
     Column("paced_until", TIME),
     Column("conversion_event", Text),
+    # The reason with which messages that have not begun are being skipped, until none is left.
+    Column("withdraw", Text),
     CheckConstraint(
         "state IN ('draft', 'submitted', 'approved', 'running', 'paused', 'finished', 'cancelled', 'archived')",
         name="state",
     ),
     Index("campaigns_listening", "trigger_kind", "trigger_name", postgresql_where="state = 'running'"),
     Index("campaigns_converting", "conversion_event", postgresql_where="conversion_event IS NOT NULL"),
+    Index("campaigns_withdrawn", "id", postgresql_where="withdraw IS NOT NULL"),
     comment="What is sent when; the operator's own key names it",
 )
 
@@ -154,6 +157,9 @@ messages = Table(
     Column("converted_at", TIME),
     Column("value", Double),
     Column("unsubscribed_at", TIME),
+    # A keyed hash of where it went: a bounce that comes later finds the address by it.
+    Column("address", LargeBinary),
+    Column("machine_clicked_at", TIME),
     ForeignKeyConstraint(["campaign_id", "version"], ["contents.campaign_id", "contents.version"]),
     # This key is the promise "once": the same fact, delivered again, finds its row.
     UniqueConstraint("campaign_id", "step", "profile_id", "occasion", name="messages_once"),
@@ -168,6 +174,19 @@ messages = Table(
     Index("messages_origin", "origin", postgresql_where="origin IS NOT NULL"),
     Index("messages_by_viewer", "profile_id", "id"),
     comment="One row per campaign, step, viewer and occasion: the row is what makes a message be sent once",
+)
+
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("campaign_id", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("n", BigInteger, nullable=False),
+    Column("at", TIME, nullable=False),
+    Index("tallies_of_campaign", "campaign_id", "at"),
+    # Triggers of `messages` write it (migration 0005), so no statement can forget to.
+    comment="Changes of how many messages of a campaign are in which state; their sum is how many are",
 )
 
 homes = Table(
@@ -195,14 +214,17 @@ links = Table(
     Column("campaign_id", BigInteger, ForeignKey("campaigns.id"), nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("url", Text, nullable=False),
+    # Whose it is, where the address was written for one viewer: it goes with him.
+    Column("message_id", BigInteger),
     UniqueConstraint("campaign_id", "digest"),
+    Index("links_of_message", "message_id", postgresql_where="message_id IS NOT NULL"),
     comment="Where tracked links lead: a link carries a number, so nobody can make it lead elsewhere",
 )
 
 clicks = Table(
     "clicks",
     metadata,
-    Column("link_id", BigInteger, ForeignKey("links.id"), primary_key=True, autoincrement=False),
+    Column("link_id", BigInteger, ForeignKey("links.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     Column("message_id", BigInteger, primary_key=True, autoincrement=False),
     Column("clicks", Integer, nullable=False),
     Column("first_at", TIME, nullable=False),
@@ -235,6 +257,10 @@ suppressions = Table(
     Column("digest", LargeBinary, primary_key=True),
     Column("reason", Text, nullable=False),
     Column("at", TIME, nullable=False),
+    # The message that showed it, and the words it was refused with.
+    Column("message_id", BigInteger),
+    Column("said", Text),
+    Index("suppressions_listed", "at", "channel", "digest"),
     comment="Addresses that were refused for good, as keyed hashes: nothing is sent there again",
 )
 

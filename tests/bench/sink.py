@@ -47,6 +47,8 @@ class Mail(asyncio.Protocol):
         if verb == b"DATA":
             self.in_data = True
             self.transport.write(b"354 go on\r\n")
+        elif verb == b"EHLO":
+            self.transport.write(b"250-sink\r\n250 PIPELINING\r\n")
         elif verb == b"QUIT":
             self.transport.write(b"221 bye\r\n")
             self.transport.close()

@@ -13,7 +13,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 class MailServer:
-    """What arrived, and how the server behaves: `rcpt` and `data` give its replies to an address.
+    """What arrived, and how the server behaves: `sender`, `rcpt` and `data` give its replies to an address.
 
     While the `gate` is shut it has taken a message and has not answered yet.
     """
@@ -21,6 +21,9 @@ class MailServer:
     def __init__(self) -> None:
         self.arrived: list[tuple[str, EmailMessage]] = []
         self.connections = 0
+        self.together = True
+        """Whether it takes several commands at once."""
+        self.sender: Callable[[str], str] = lambda _: "250 OK"
         self.rcpt: Callable[[str], str] = lambda _: "250 OK"
         self.data: Callable[[str], str] = lambda _: "250 OK"
         self.keeps_silent: Callable[[str], bool] = lambda _: False
@@ -50,7 +53,16 @@ class MailServer:
         self.connections += 1
         self._open.append(server)
         session.host_name = hostname
-        return responses
+        return [responses[0], "250-PIPELINING", *responses[1:]] if self.together else responses
+
+    async def handle_MAIL(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """A sender is named."""
+        reply = self.sender(address)
+        if reply.startswith("2"):
+            envelope.mail_from = address
+        return reply
 
     async def handle_RCPT(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

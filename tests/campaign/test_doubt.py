@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.campaign.actions import messages as actions
 from services.campaign.app import SERVICE
 from services.campaign.rules import sending
-from services.campaign.store.messages import Result
+from services.campaign.store.messages import Ready, Result
 from shared import clock
 from shared.contracts import ContactsAsked, MessageFailed
 from tests.campaign.conftest import People
@@ -30,6 +30,11 @@ Database = Callable[[str], Awaitable[str]]
 async def take(session: AsyncSession, lease: timedelta) -> actions.Claim:
     """What a sender claims."""
     return await actions.claim(session, limit=500, channels=["email"], lease=lease)
+
+
+def marks(claim: actions.Claim, ids: Collection[int]) -> dict[int, Ready]:
+    """What a sender that has written these messages marks them with."""
+    return {row.id: Ready(row.profile_id, capped=True) for row in claim.rows if row.id in ids}
 
 
 async def test_a_sender_that_dies_while_sending_leaves_an_unknown_that_is_not_sent_again(
@@ -216,10 +221,10 @@ async def test_claims_do_not_overlap_and_a_pause_takes_them_away(campaign: Campa
     ids = [row.id for row in mine.rows]
     assert len(ids) == 10
     async with running.db.transaction() as session:
-        assert (await actions.call(session, mine.token, dict.fromkeys(ids[:5]), [], lease=lease)).ids == set(ids[:5])
+        assert (await actions.call(session, mine.token, marks(mine, ids[:5]), [], lease=lease)).ids == set(ids[:5])
     await running.client.post("/v1/campaigns/welcome/pause")
     async with running.db.transaction() as session:
-        assert (await actions.call(session, mine.token, dict.fromkeys(ids[5:]), [], lease=lease)).ids == set()
+        assert (await actions.call(session, mine.token, marks(mine, ids[5:]), [], lease=lease)).ids == set()
         await actions.release(session, mine.token, ids[5:])
     assert await states(running) == {"calling": 5, "planned": 5}
     async with running.db.transaction() as session:
@@ -238,7 +243,8 @@ async def test_a_record_without_the_claim_changes_nothing(campaign: Campaign) ->
         taken = await take(session, timedelta(minutes=1))
     assert [row.id for row in taken.rows] == [message["id"]]
     async with running.db.transaction() as session:
-        called = await actions.call(session, lost.token, {message["id"]: 1}, [], lease=timedelta(minutes=1))
+        marked = marks(lost, [message["id"]])
+        called = await actions.call(session, lost.token, marked, [], lease=timedelta(minutes=1))
         assert called.ids == set()
         await actions.settle(session, lost.token, [Result(message["id"], "accepted")])
     assert await states(running) == {"claimed": 1}

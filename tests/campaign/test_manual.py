@@ -18,6 +18,7 @@ from tests.harness.eventually import eventually
 from tests.harness.houses import Running
 
 Campaign = Callable[..., Awaitable[Running]]
+BROWSER = "Mozilla/5.0 (X11; Linux x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
 
 
 async def test_from_draft_to_report(
@@ -90,9 +91,10 @@ async def test_from_draft_to_report(
     mine = next(one for one in await messages(running, "back") if one["profile_id"] == reader)
     gateway = await bus.connection("gateway")
 
-    async def follow(kind: Any, agent: str | None = "Mozilla/5.0", **more: Any) -> FollowAnswered:
+    async def follow(kind: Any, agent: str | None = BROWSER, **more: Any) -> FollowAnswered:
         asked = FollowAsked(kind=kind, message_id=mine["id"], user_agent=agent, **more)
-        return await gateway.ask(asked, FollowAnswered)
+        with clock.at(datetime.now(UTC) + timedelta(minutes=1)):
+            return await gateway.ask(asked, FollowAnswered)
 
     await follow("open", "curl/8")
     await follow("open", prefetch=True)
@@ -127,7 +129,7 @@ async def test_from_draft_to_report(
     sent = 38 - len(held)
     assert report["funnel"] == {
         "planned": 40, "sent": sent, "delivered": sent, "opened": 1, "clicked": 1, "converted": 1,
-        "machine_opened": 0, "unsubscribed": 1,
+        "machine_opened": 0, "machine_clicked": 0, "unsubscribed": 1,
     }  # fmt: skip
     assert report["groups"] == {"sent": sent, "held": len(held)}
     assert report["links"] == [{"url": "https://shop.test/?a=1&b=2", "messages": 1, "clicks": 2}]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 
 import pytest
 
-from services.campaign.outside import smtp
-from services.campaign.outside.parcels import Fate, Parcel
+from services.campaign.outside import dialogue
+from services.campaign.outside.parcels import Fate, Parcel, Stage
 from services.campaign.outside.smtp import BadServer, PostOffice, server
 from tests.campaign.mail import MailServer, serving
 from tests.harness.eventually import eventually
@@ -19,8 +20,9 @@ def to(address: str) -> Parcel:
     return Parcel("k", "email", address, "x", "body", raw=b"Subject: x\r\n\r\n.\r\nbody\r\n")
 
 
-@pytest.fixture
-async def post(mail: MailServer) -> AsyncIterator[PostOffice]:
+@pytest.fixture(params=[True, False], ids=["together", "one by one"])
+async def post(mail: MailServer, request: pytest.FixtureRequest) -> AsyncIterator[PostOffice]:
+    mail.together = request.param
     office = PostOffice(server(mail.url), connections=3, name="test", sender="marquee@localhost")
     yield office
     await office.close()
@@ -55,7 +57,7 @@ async def test_silence_after_the_data_is_unknown_and_the_next_letter_gets_a_new_
 async def test_a_slow_answer_after_the_data_is_unknown(
     mail: MailServer, post: PostOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(smtp, "DATA_SECONDS", 0.1)
+    monkeypatch.setattr(dialogue, "DATA_SECONDS", 0.1)
     mail.gate.clear()
     assert (await post.deliver(to("slow@x.example"))).fate is Fate.UNKNOWN
 
@@ -104,6 +106,63 @@ async def test_a_cancelled_delivery_gives_its_connection_back_to_nobody(mail: Ma
     mail.gate.set()
     assert (await post.deliver(to("ok@x.example"))).fate is Fate.ACCEPTED
     assert mail.connections == 4
+
+
+async def test_what_stands_in_an_address_cannot_become_a_command(mail: MailServer, post: PostOffice) -> None:
+    for bad in ("a@x.example>\r\nRCPT TO:<b@x.example", "a b@x.example", "", "\u00e4@x.example"):
+        assert (await post.deliver(to(bad))).fate is Fate.REFUSED
+    assert mail.arrived == []
+
+
+async def test_who_refuses_is_told_by_how_far_it_came(mail: MailServer, post: PostOffice) -> None:
+    mail.sender = lambda _: "550 sender"
+    assert (await post.deliver(to("a@x.example"))).stage is Stage.SENDER
+    mail.sender = lambda _: "250 OK"
+    mail.rcpt = lambda _: "550 recipient"
+    assert (await post.deliver(to("a@x.example"))).stage is Stage.RECIPIENT
+    mail.rcpt = lambda _: "250 OK"
+    mail.data = lambda _: "550 content"
+    assert (await post.deliver(to("a@x.example"))).stage is Stage.CONTENT
+    mail.data = lambda _: "250 OK"
+    assert (await post.deliver(to("a@x.example"))).fate is Fate.ACCEPTED
+    assert mail.connections == 1
+
+
+async def test_what_may_not_be_sent_any_more_is_not_begun(mail: MailServer, post: PostOffice) -> None:
+    assert (await post.deliver(to("a@x.example"), lambda: False)).fate is Fate.UNBEGUN
+    answers = iter([True, False])
+    assert (await post.deliver(to("a@x.example"), lambda: next(answers))).fate is Fate.UNBEGUN
+    assert mail.arrived == []
+
+
+@pytest.mark.parametrize(
+    ("said", "fates"),
+    [
+        (b"250 sender\r\n250 recipient\r\n354 go\r\n250 two\r\n250 at once\r\n", {Fate.LATER}),
+        (b"250-sender\r\n250 so\r\n550-no\r\n550 such user\r\n354 go\r\n", {Fate.REFUSED}),
+        (b"what is this\r\n", {Fate.LATER, Fate.UNREACHABLE}),
+        (b"421 closing\r\n", {Fate.LATER, Fate.UNREACHABLE}),
+        (b"x" * 100_000, {Fate.LATER, Fate.UNREACHABLE}),
+    ],
+)
+async def test_a_server_that_speaks_no_proper_smtp_spoils_nothing(said: bytes, fates: set[Fate]) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hello\r\n")
+        await reader.readuntil(b"\r\n")
+        writer.write(b"250-x\r\n250 PIPELINING\r\n")
+        await reader.readuntil(b"DATA\r\n")
+        writer.write(said)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            await reader.readuntil(b"QUIT\r\n")
+        writer.close()
+
+    listening = await asyncio.start_server(talk, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    office = PostOffice(server(f"smtp://127.0.0.1:{port}"), connections=1, name="test", sender="marquee@localhost")
+    async with asyncio.timeout(10):
+        assert (await office.deliver(to("a@x.example"))).fate in fates
+        await office.close()
+    listening.close()
 
 
 def test_server_addresses() -> None:

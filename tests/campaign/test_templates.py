@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.campaign.rules import templates
-from services.campaign.rules.templates import Fault, Missing
+from services.campaign.rules import plain, templates
+from services.campaign.rules.templates import OUTPUT_BYTES, Fault, Missing, compiled
 
 
 def shown(source: str, *, html: bool = False, missing: Missing = "blank", **values: Any) -> str:
@@ -133,3 +133,44 @@ def test_a_message_names_the_field_at_fault() -> None:
         templates.message(sources, {"profile": {"traits": {}}})
     done = templates.message(sources, {"profile": {"traits": {"x": "&"}}})
     assert (done.subject, done.body, done.html) == ("ok", "&", "<p>&amp;</p>")
+
+
+NAMES = st.sampled_from(["profile", "campaign", "unsubscribe_url", "name", "first", "size", "traits", "first name"])
+VALUES = st.recursive(
+    st.text(max_size=8) | st.integers() | st.booleans() | st.none() | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@st.composite
+def sources(draw: st.DrawFn) -> str:
+    """Text and values, with the odd filter or tag that needs Liquid itself."""
+    path = st.lists(NAMES, min_size=1, max_size=4).map(lambda names: names[0] + "".join(f"['{n}']" for n in names[1:]))
+    shown = path.map(lambda one: f"{{{{ {one} }}}}") | path.map(lambda one: f"{{{{- {one} -}}}}")
+    odd = st.sampled_from(
+        ["{{ profile | size }}", "{% if profile %}y{% endif %}", "{{ 'x' }}", "{{ profile[0] }}", "{"]
+    )
+    text = st.text(st.sampled_from("ab <>&\"'\n%"), max_size=5)
+    return "".join(draw(st.lists(shown | text | odd, max_size=6)))
+
+
+@given(sources(), st.dictionaries(NAMES, VALUES, max_size=4), st.booleans(), st.sampled_from(["blank", "skip"]))
+def test_plain_templates_come_out_as_liquid_writes_them(
+    source: str, values: dict[str, Any], html: bool, missing: Missing
+) -> None:
+    try:
+        template = compiled(source, html=html, missing=missing)
+    except Fault:
+        return
+    quick = plain.written(template, values, html=html, most=OUTPUT_BYTES)
+    if quick is not None:
+        assert quick == template.render(**values)
+
+
+def test_plain_templates_are_seen_as_such() -> None:
+    template = compiled("Hi {{ profile.traits.name }}, {{ profile.id }}", html=True, missing="skip")
+    values = {"profile": {"id": 7, "traits": {"name": "<b>"}}}
+    assert plain.written(template, values, html=True, most=1000) == "Hi &lt;b&gt;, 7"
+    assert plain.written(template, values, html=True, most=40) is None, "Liquid says what is too long"
+    assert plain.written(template, {"profile": {"id": 7}}, html=True, most=1000) is None, "and what is missing"

@@ -11,7 +11,7 @@ from services.campaign.rules import audiences, editions, templates
 from services.campaign.rules.editions import Condition
 from services.campaign.schemas.campaigns import CampaignInput
 from services.campaign.schemas.manners import Manners
-from services.campaign.store import Record, campaigns
+from services.campaign.store import Record, campaigns, tallies
 from shared import clock
 from shared.errors import Conflict, Invalid, NotFound, Problem
 
@@ -141,9 +141,7 @@ def _admit(condition: Condition, key: str, row: Record | None) -> None:
     if row is None:
         raise ChangedMeanwhile(f"there is no campaign {key!r}: leave If-Match out to make it")
     if condition.wants_new:
-        raise KeyTaken(
-            f"campaign {key!r} is there already: choose another key, or change it without If-None-Match"
-        )
+        raise KeyTaken(f"campaign {key!r} is there already: choose another key, or change it without If-None-Match")
     raise ChangedMeanwhile(f"campaign {key!r} is not what you saw any more: read it again, then repeat your change")
 
 
@@ -169,7 +167,7 @@ async def figures(session: AsyncSession, key: str) -> tuple[Record, dict[str, in
     row = await found(session, key)
     states: dict[str, int] = {}
     reasons: dict[str, int] = {}
-    for state, reason, number in await campaigns.counts(session, row.id):
+    for state, reason, number in await tallies.counts(session, row.id):
         states[state] = states.get(state, 0) + number
         if reason is not None:
             reasons[reason] = reasons.get(reason, 0) + number

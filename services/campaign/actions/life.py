@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign import bell
-from services.campaign.actions import asking
-from services.campaign.actions import messages as messages_
+from services.campaign.actions import asking, withdrawals
 from services.campaign.actions.campaigns import (
     NOT_SUBMITTED,
     OVER,
@@ -23,7 +22,7 @@ from services.campaign.actions.campaigns import (
 from services.campaign.rules import times
 from services.campaign.schemas.manners import Manners
 from services.campaign.settings import CampaignSettings
-from services.campaign.store import Record, campaigns, messages
+from services.campaign.store import Record, campaigns
 from shared import clock
 from shared.bus import Unanswered
 from shared.database import settings_of
@@ -173,7 +172,7 @@ async def cancel(session: AsyncSession, key: str, *, by: str) -> Record:
     if row.state != "cancelled":
         now = clock.now()
         await campaigns.change(session, row.id, state="cancelled", finished_at=now, ended_by=by, updated_at=now)
-        messages_.tell(session, await messages.withdraw(session, row.id, now=now, reason="cancelled"))
+        await withdrawals.begin(session, row.id, reason="cancelled")
     return await found(session, key)
 
 
@@ -187,7 +186,7 @@ async def archive(session: AsyncSession, key: str, *, by: str) -> None:
     now = clock.now()
     ended = {} if row.state in OVER else {"ended_by": by}
     await campaigns.change(session, row.id, state="archived", updated_at=now, **ended)
-    messages_.tell(session, await messages.withdraw(session, row.id, now=now, reason="archived"))
+    await withdrawals.begin(session, row.id, reason="archived")
 
 
 async def finish(session: AsyncSession) -> None:

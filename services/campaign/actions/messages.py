@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter as Counts
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from prometheus_client import Counter
@@ -16,7 +16,7 @@ from services.campaign.actions import inbox, proof
 from services.campaign.rules import occasions, pacing, sending
 from services.campaign.settings import CampaignSettings
 from services.campaign.store import Record, campaigns, manners, messages, moves
-from services.campaign.store.messages import Recipient, Result, Wanted
+from services.campaign.store.messages import Ready, Recipient, Result, Wanted
 from shared import clock, outbox, telemetry
 from shared.contracts import EventRecorded, MessageFailed, MessagePlanned, MessageSent, SegmentChanged
 from shared.database import settings_of
@@ -44,6 +44,8 @@ class Claim:
     rows: Sequence[Record]
     contents: dict[tuple[int, int], Record]
     triggers: dict[int, Record]
+    paced: frozenset[int] = field(default_factory=frozenset)
+    """Campaigns with a rate: each of their rows here counts against it."""
 
 
 async def on_segment(session: AsyncSession, facts: list[SegmentChanged]) -> None:
@@ -142,30 +144,32 @@ async def claim(session: AsyncSession, *, limit: int, channels: Sequence[str], l
         return Claim(token, rows, {}, {})
     contents = await campaigns.versions(session, {(row.campaign_id, row.version) for row in rows})
     asked = {row.trigger for row in rows if row.trigger is not None}
-    return Claim(token, rows, contents, await messages.trigger_data(session, asked) if asked else {})
+    data = await messages.trigger_data(session, asked) if asked else {}
+    return Claim(token, rows, contents, data, frozenset(row.id for row in paced))
+
+
+async def unpace(session: AsyncSession, claim: Claim, ids: Collection[int]) -> None:
+    """These messages of a claim were not sent after all: their places in the rate are free again."""
+    freed = Counts(row.campaign_id for row in claim.rows if row.id in ids and row.campaign_id in claim.paced)
+    if freed:
+        await campaigns.unpace(session, freed)
 
 
 async def call(
-    session: AsyncSession,
-    token: uuid.UUID,
-    ready: Mapping[int, int | None],
-    hopeless: Sequence[Result],
-    *,
-    lease: timedelta,
+    session: AsyncSession, token: uuid.UUID, ready: Mapping[int, Ready], hopeless: Sequence[Result], *, lease: timedelta
 ) -> Called:
     """Settle what cannot be sent and mark the rest as being sent; only the answered ones may be, after the commit.
 
-    `ready` has for each message the viewer whose cap it counts for, None where no cap does. A place within the cap is
-    taken in the same transaction, so that two campaigns cannot both take the last one.
+    A place within the cap is taken in the same transaction, so that two campaigns cannot both take the last one.
     """
     now = clock.now()
     if hopeless:
         tell(session, await messages.settle(session, token, hopeless, called=False, now=now))
     if not ready:
         return Called(set(), set(), now)
-    mine = await messages.call(session, token, list(ready), now=now, lease_until=now + lease)
+    mine = await messages.call(session, token, ready, now=now, lease_until=now + lease)
     most = _settings(session).marketing_cap
-    left = {id: viewer for id in sorted(mine) if (viewer := ready[id]) is not None} if most else {}
+    left = {id: ready[id].profile_id for id in sorted(mine) if ready[id].capped} if most else {}
     capped: set[int] = set()
     while left:
         # One place per viewer and statement: he may have several messages here.
@@ -189,13 +193,32 @@ async def settle(
     session: AsyncSession,
     token: uuid.UUID,
     results: Sequence[Result],
-    unsent: Iterable[int] = (),
+    unsent: Collection[int] = (),
     at: datetime | None = None,
-) -> None:
-    """Write down what the provider did. `unsent` are viewers whose places within the cap, taken at `at`, are free."""
-    tell(session, await messages.settle(session, token, results, called=True, now=clock.now()))
-    if at is not None and (freed := sorted(unsent)):
-        await manners.give_back(session, freed, at)
+) -> dict[int, int]:
+    """Write down what the provider did; the answer is whose those messages are now that were still this claim's.
+
+    `unsent` are messages whose viewers' places within the cap, taken at `at`, are free again. A viewer may have become
+    part of another one since; a negative one was erased.
+    """
+    rows = await messages.settle(session, token, results, called=True, now=clock.now())
+    tell(session, rows)
+    viewers = {row.id: row.profile_id for row in rows}
+    if at is not None:
+        for some in _once_each(viewers[id] for id in sorted(unsent) if id in viewers):
+            await manners.give_back(session, some, at)
+    return viewers
+
+
+def _once_each(viewers: Iterable[int]) -> list[list[int]]:
+    """The same viewers in as few groups as possible in which nobody stands twice: one place is given back at a time."""
+    groups: list[list[int]] = []
+    for viewer, number in Counts(viewers).items():
+        for place in range(number):
+            if place == len(groups):
+                groups.append([])
+            groups[place].append(viewer)
+    return [sorted(group) for group in groups]
 
 
 async def release(
@@ -232,9 +255,8 @@ def tell(session: AsyncSession, rows: Sequence[Record]) -> None:
     now = clock.now()
     for row in rows:
         MESSAGES.labels(row.state).inc()
-        if row.state == "planned":
-            continue
-        if row.state == "held":
+        # Of an erased viewer's message nobody is told anything.
+        if row.state in ("planned", "held") or row.profile_id < 0:
             continue
         kind = MessageSent if row.state == "accepted" else MessageFailed
         outbox.tell(

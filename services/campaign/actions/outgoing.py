@@ -9,11 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.campaign.outside.parcels import Parcel
 from services.campaign.rules import addresses
 from services.campaign.store import manners, parcels, tracking
+from services.campaign.store.manners import Gone
 from shared import clock
 
 
-async def links(session: AsyncSession, found: Mapping[tuple[int, bytes], str]) -> dict[tuple[int, bytes], int]:
-    """Numbers of these addresses, by campaign and digest."""
+async def links(
+    session: AsyncSession, found: Mapping[tuple[int, bytes], tuple[str, int | None]]
+) -> dict[tuple[int, bytes], int]:
+    """Numbers of these addresses, by campaign and digest; with the message one was written for, if it was for one."""
     return await tracking.keep(session, found)
 
 
@@ -25,11 +28,10 @@ async def suppressed(session: AsyncSession, digests: Mapping[str, Sequence[bytes
     return found
 
 
-async def suppress(session: AsyncSession, gone: Sequence[tuple[str, bytes]]) -> None:
+async def suppress(session: AsyncSession, gone: Sequence[Gone]) -> None:
     """Send nothing to these addresses any more: a server said that they do not exist."""
-    for channel in sorted({channel for channel, _ in gone}):
-        some = [digest for of, digest in gone if of == channel]
-        await manners.suppress(session, channel, some, reason="refused", at=clock.now())
+    if gone:
+        await manners.suppress(session, gone, reason="refused", at=clock.now())
 
 
 async def keep(session: AsyncSession, kept: Sequence[tuple[int, int, Parcel, str | None]]) -> None:

@@ -9,12 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.actions import asking, campaigns
 from services.campaign.memory import Desk
-from services.campaign.rules import audiences
+from services.campaign.rules import audiences, pacing, sending
 from services.campaign.schemas.messages import PastMessages, PastNoted
 from services.campaign.schemas.reports import Progress
 from services.campaign.schemas.words import MessageState
 from services.campaign.store import campaigns as campaigns_
-from services.campaign.store import past
+from services.campaign.store import past, tallies
 from services.campaign.store.past import Past
 from shared import clock
 from shared.bus import Unanswered
@@ -33,21 +33,23 @@ async def progress(session: AsyncSession, house: House, key: str) -> Progress:
     states = dict.fromkeys(get_args(MessageState), 0)
     waiting: dict[str, int] = {}
     reasons: dict[str, int] = {}
-    for state, reason, number in await campaigns_.counts(session, row.id):
+    for state, reason, number in await tallies.counts(session, row.id):
         states[state] += number
         if reason is not None:
             kind = waiting if state == "planned" else reasons
             kind[reason] = kind.get(reason, 0) + number
     since = max(now - LATELY, row.started_at or now)
     seconds = max(1.0, (now - since).total_seconds())
-    rate = await campaigns_.lately(session, row.id, since) / seconds if row.started_at else 0.0
+    rate = await tallies.ended_since(session, row.id, since) / seconds if row.started_at else 0.0
     total, left = sum(states.values()), sum(states[state] for state in LEFT)
+    later = sum(waiting.get(reason, 0) for reason in sending.WAITS)
+    last = await tallies.last_due(session, row.id) if later else None
+    planned = row.trigger_kind != "manual" or row.planned_at is not None
     desk: Desk = house.memory
     why = desk.held_up(row.channel)
-    moving = row.state == "running" and rate > 0 and left > 0
     return Progress(
         state=row.state,
-        planning_done=row.trigger_kind != "manual" or row.planned_at is not None,
+        planning_done=planned,
         planning_begins_at=campaigns.begins_at(row, now),
         planning_waits_for=campaigns.waits_for(row),
         total=total,
@@ -56,10 +58,15 @@ async def progress(session: AsyncSession, house: House, key: str) -> Progress:
         waiting=waiting,
         reasons=reasons,
         rate=round(rate, 2),
-        eta=now + timedelta(seconds=left / rate) if moving else None,
+        eta=pacing.eta(now, left=left - later, rate=rate, last=last) if planned and row.state == "running" else None,
         delivery_ready=why is None,
         delivery_reason=why,
     )
+
+
+async def fold(session: AsyncSession) -> None:
+    """Put those changes of figures together that are older than a rate is measured over."""
+    await tallies.fold(session, clock.now() - 2 * LATELY)
 
 
 async def history(house: House, key: str, told: PastMessages) -> PastNoted:

@@ -4,13 +4,35 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.campaign.schemas.messages import Receipts
-from services.campaign.store import tracking
+from services.campaign.rules import addresses, sending
+from services.campaign.schemas.messages import Receipt, Receipts
+from services.campaign.store import manners, tracking
+from services.campaign.store.manners import Gone
 from shared import clock
 
 
 async def note(session: AsyncSession, told: Receipts) -> int:
-    """Write receipts down; of one message the last one counts. The answer is how many changed something."""
+    """Write receipts down; of one message the last one counts. The answer is how many changed something.
+
+    Nothing is sent any more to an address that bounced for good.
+    """
     now = clock.now()
-    rows = {one.message_id: (one.at or now if one.bounced else None, one.detail) for one in told.receipts}
-    return await tracking.bounced(session, rows)
+    receipts = {one.message_id: one for one in told.receipts}
+    rows = {
+        id: (one.at or now if one.bounced else None, addresses.scrubbed(one.detail) if one.detail else None)
+        for id, one in receipts.items()
+    }
+    changed = await tracking.bounced(session, rows)
+    gone = [
+        Gone(row.channel, row.address, row.id, rows[row.id][1])
+        for row in changed
+        if row.address is not None and _is_gone(receipts[row.id])
+    ]
+    if gone:
+        await manners.suppress(session, gone, reason="bounced", at=now)
+    return len(changed)
+
+
+def _is_gone(receipt: Receipt) -> bool:
+    said = sending.is_gone(receipt.detail or "") if receipt.gone is None else receipt.gone
+    return receipt.bounced and said

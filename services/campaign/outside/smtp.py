@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ipaddress
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
 
-from services.campaign.outside.parcels import Fate, Outcome, Parcel
+from services.campaign.outside.dialogue import Dialogue
+from services.campaign.outside.parcels import UNBEGUN, Fate, Outcome, Parcel, always
 
 CONNECT_SECONDS = 10.0
-COMMAND_SECONDS = 20.0
-DATA_SECONDS = 60.0
-"""Servers may look into a letter before they answer."""
 IDLE_SECONDS = 20.0
 """A connection that rested longer is opened anew: servers hang up on idle ones without a word."""
 
@@ -72,49 +71,63 @@ class PostOffice:
         self._sender = sender
         self._name = name
         self._doors = asyncio.Semaphore(connections)
-        self._idle: list[tuple[aiosmtplib.SMTP, float]] = []
+        self._idle: list[tuple[Dialogue, float]] = []
 
-    async def deliver(self, letter: Parcel) -> Outcome:
-        """Hand one letter over. Never raises for what a server or the network does."""
+    async def deliver(self, letter: Parcel, may: Callable[[], bool] = always) -> Outcome:
+        """Hand one letter over, if it still may be when a connection is free.
+
+        Never raises for what a server or the network does.
+        """
         async with self._doors:
-            outcome = await self._attempt(letter, self._rested())
+            if not may():
+                return UNBEGUN
+            outcome = await self._attempt(letter, self._rested(), may)
             if outcome is None:  # the kept connection was dead before the letter began: one fresh try is safe
-                outcome = await self._attempt(letter, None)
+                outcome = await self._attempt(letter, None, may)
         return outcome or Outcome(Fate.LATER, "the server hung up before the message")
 
     async def close(self) -> None:
         """Leave politely, but do not wait long."""
         idle, self._idle = self._idle, []
-        for client, _ in idle:
-            with contextlib.suppress(aiosmtplib.SMTPException, OSError):
-                await client.quit(timeout=1)
-            client.close()
+        await asyncio.gather(*(dialogue.quit() for dialogue, _ in idle))
 
-    def _rested(self) -> aiosmtplib.SMTP | None:
+    def _rested(self) -> Dialogue | None:
         while self._idle:
-            client, since = self._idle.pop()
-            if client.is_connected and time.monotonic() - since < IDLE_SECONDS:
-                return client
-            client.close()
+            dialogue, since = self._idle.pop()
+            if dialogue.is_open and time.monotonic() - since < IDLE_SECONDS:
+                return dialogue
+            dialogue.close()
         return None
 
-    async def _attempt(self, letter: Parcel, client: aiosmtplib.SMTP | None) -> Outcome | None:
+    async def _attempt(self, letter: Parcel, dialogue: Dialogue | None, may: Callable[[], bool]) -> Outcome | None:
         """One try over a kept connection or a new one. None: the connection was gone before anything was sent."""
-        if client is None:
-            client = self._connection()
+        if dialogue is None:
             try:
-                await client.connect()
+                dialogue = await self._connected()
             except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-                client.close()
-                return Outcome(Fate.UNREACHABLE, _words(error))
+                return Outcome(Fate.UNREACHABLE, f"{error}"[:500] or type(error).__name__)
+            if not may():  # to connect may have taken long
+                self._idle.append((dialogue, time.monotonic()))
+                return UNBEGUN
         try:
-            outcome = await _transaction(client, self._sender, letter)
+            outcome = await dialogue.deliver(self._sender, letter)
         except BaseException:
-            client.close()  # a cancel leaves the dialogue in the middle
+            dialogue.close()  # a cancel leaves the dialogue in the middle
             raise
-        if client.is_connected:
-            self._idle.append((client, time.monotonic()))
+        if dialogue.is_open:
+            self._idle.append((dialogue, time.monotonic()))
         return outcome
+
+    async def _connected(self) -> Dialogue:
+        """A new connection, greeted, secured and signed in on."""
+        client = self._connection()
+        try:
+            await client.connect()
+            # uvloop's own class is none of asyncio's.
+            return Dialogue(cast(asyncio.Transport, client.transport), together=client.supports_extension("pipelining"))
+        except BaseException:
+            client.close()
+            raise
 
     def _connection(self) -> aiosmtplib.SMTP:
         where = self._server
@@ -128,55 +141,6 @@ class PostOffice:
             timeout=CONNECT_SECONDS,
             local_hostname=self._name,
         )
-
-
-async def _transaction(client: aiosmtplib.SMTP, sender: str, letter: Parcel) -> Outcome | None:
-    """MAIL, RCPT, DATA one by one, because what a failure means depends on how far it came."""
-    try:
-        await client.mail(sender, timeout=COMMAND_SECONDS)
-        await client.rcpt(letter.address, timeout=COMMAND_SECONDS)
-    except aiosmtplib.SMTPResponseException as error:
-        await _reset(client)
-        return _answered(error)
-    except (aiosmtplib.SMTPTimeoutError, aiosmtplib.SMTPNotSupported, ValueError) as error:
-        client.close()
-        return Outcome(Fate.LATER, _words(error))
-    except (aiosmtplib.SMTPException, OSError):
-        client.close()
-        return None
-    try:
-        response = await client.data(letter.raw, timeout=DATA_SECONDS)
-    except aiosmtplib.SMTPDataError as error:
-        # The server took the end of the data (or DATA itself) and answered no. Any 2xx is a yes.
-        if 200 <= error.code < 300:
-            return Outcome(Fate.ACCEPTED, _words(error))
-        await _reset(client)
-        return _answered(error)
-    except (aiosmtplib.SMTPException, OSError) as error:
-        # Silence after the data: the server may have taken the letter. Nobody can know, so nobody may send it again.
-        client.close()
-        return Outcome(Fate.UNKNOWN, _words(error))
-    return Outcome(Fate.ACCEPTED, f"{response.code} {response.message}")
-
-
-def _answered(error: aiosmtplib.SMTPResponseException) -> Outcome:
-    """RFC 5321, 4.2.1: 5yz is for ever, 4yz may pass; what is neither was not a yes and is asked again."""
-    return Outcome(Fate.REFUSED if 500 <= error.code < 600 else Fate.LATER, _words(error))
-
-
-async def _reset(client: aiosmtplib.SMTP) -> None:
-    """Clear the half-made envelope, or the connection cannot be used for the next letter."""
-    try:
-        if client.is_connected:
-            await client.rset(timeout=COMMAND_SECONDS)
-    except (aiosmtplib.SMTPException, OSError):
-        client.close()
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, aiosmtplib.SMTPResponseException):
-        return f"{error.code} {error.message}"[:500]
-    return f"{error}"[:500] or type(error).__name__
 
 
 def _is_local(host: str) -> bool:

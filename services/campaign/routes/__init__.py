@@ -1,5 +1,5 @@
 """Door: HTTP. Campaigns, their life, their messages, and what they brought."""
 
-from services.campaign.routes import campaigns, messages, proof, sending
+from services.campaign.routes import campaigns, messages, proof, sending, suppressions
 
-ROUTES = (campaigns.router, sending.router, proof.router, messages.router)
+ROUTES = (campaigns.router, sending.router, proof.router, messages.router, suppressions.router)

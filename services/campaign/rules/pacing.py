@@ -20,3 +20,14 @@ def quota(rate: float, until: datetime | None, now: datetime) -> int:
 def after(rate: float, until: datetime | None, now: datetime, begun: int) -> datetime:
     """The new `until` once so many have begun."""
     return max(until or now, now) + timedelta(seconds=begun / rate)
+
+
+def eta(now: datetime, *, left: int, rate: float, last: datetime | None) -> datetime | None:
+    """When everything will have ended: `left` messages at `rate` per second, and those that wait, the last till `last`.
+
+    None when nothing is left, or nothing moves.
+    """
+    if left > 0 and rate <= 0:
+        return None
+    ends = now + timedelta(seconds=left / rate) if left > 0 else None
+    return max((one for one in (ends, last) if one is not None), default=None)

@@ -14,6 +14,7 @@ from liquid.exceptions import LiquidError, OutputStreamLimitError, ResourceLimit
 from liquid.template import BoundTemplate
 from liquid.undefined import FalsyStrictUndefined, Undefined
 
+from services.campaign.rules import plain
 from services.campaign.rules.letters import Text
 
 Missing = Literal["blank", "skip"]
@@ -205,6 +206,9 @@ def rendered(template: BoundTemplate, values: Mapping[str, object]) -> str:
     fault, so that one bad template cannot stop the sending of the others.
     """
     environment = template.env
+    quick = plain.written(template, values, html=environment.autoescape, most=OUTPUT_BYTES)
+    if quick is not None:
+        return quick
     if isinstance(environment, _Templates):
         environment.deadline = time.thread_time() + CPU_SECONDS
     try:

@@ -6,6 +6,7 @@ import hashlib
 import html as entities
 import re
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 import crawleruseragents
@@ -41,16 +42,26 @@ def rewritten(html: str, leading: Callable[[str], str | None], pixel: str | None
     text = _HREF.sub(one, html)
     if pixel is None:
         return text
-    picture = f'<img src="{entities.escape(pixel)}" width="1" height="1" alt="">'
+    return at_the_end(text, f'<img src="{entities.escape(pixel)}" width="1" height="1" alt="">')
+
+
+def at_the_end(html: str, piece: str) -> str:
+    """The text with a piece of HTML as the last of its body."""
     end = None
-    for end in _BODY_END.finditer(text):  # noqa: B007 - the last one is wanted
+    for end in _BODY_END.finditer(html):  # noqa: B007 - the last one is wanted
         pass
-    return f"{text[: end.start()]}{picture}{text[end.start() :]}" if end else text + picture
+    return f"{html[: end.start()]}{piece}{html[end.start() :]}" if end else html + piece
 
 
-def digest(url: str) -> bytes:
-    """What an address is found by."""
-    return hashlib.sha256(url.encode()).digest()[:16]
+def digest(url: str, message: int | None = None) -> bytes:
+    """What an address is found by: within its campaign, or within one message, if it was written for that alone."""
+    return hashlib.sha256((url if message is None else f"{message} {url}").encode("utf-8", "replace")).digest()[:16]
+
+
+@lru_cache(maxsize=512)
+def fixed(source: str) -> frozenset[str]:
+    """Where the links of a template lead that say the same to everybody. Others may carry what is known of a viewer."""
+    return frozenset(url for url in (*targets(source), source.strip()) if "{{" not in url and "{%" not in url)
 
 
 def opening(key: bytes, base: str, message: int) -> str:
@@ -68,17 +79,46 @@ def unsubscribing(key: bytes, base: str, message: int, profile_id: int, channel:
     return f"{base}/t/u/{tokens.sign(key, {'k': 'u', 'm': message, 'p': profile_id, 'c': channel})}"
 
 
+_SCANNERS = re.compile(
+    r"barracuda|proofpoint|mimecast|symantec|messagelabs|forcepoint|trend ?micro|ironport|fireeye|trellix|sophos"
+    r"|zscaler|check ?point|avanan|fortinet|fortimail|spamtitan|hornetsecurity|vade ?secure|cloudmark|mailscanner"
+    r"|mailguard|urldefense|url ?scan|link ?scan|safe ?links|virustotal|phish|bitdefender|kaspersky|kaseya"
+    r"|office (?:existence|protocol) discovery",
+    re.IGNORECASE,
+)
+"""Security software that opens messages and follows their links before anybody sees them, as far as it says so."""
+_LINK_CHECKS = re.compile(r"ms-office|microsoft office/", re.IGNORECASE)
+"""Office looks at a link before it hands it to the browser. Its openings are people's: Outlook fetches pictures so."""
+_BARE = ("mozilla/5.0", "mozilla/4.0")
+"""Apple's Mail Privacy Protection fetches every picture of every message, opened or not, under the bare name."""
+
+HASTE = {"open": timedelta(seconds=2), "click": timedelta(seconds=5)}
+"""Nobody reads an e-mail so soon after it left: a scanner on its way did that, whatever it calls itself.
+
+The price is the rare reader who waits for it and is quicker. Other channels show a message at once: there it counts.
+"""
+TOGETHER = timedelta(seconds=2)
+"""Two links of one message within this time: a program tries them all."""
+
+
 @lru_cache(maxsize=8192)
-def is_machine(agent: str | None) -> bool:
+def is_machine(agent: str | None, kind: str = "open") -> bool:
     """Whether a program asked by itself: no user agent, or one of a known crawler or scanner.
 
     Google's and Yahoo's image proxies ask because somebody opened the message: they are people.
     """
-    if not agent:
+    if not agent or agent.strip().lower() in _BARE or _SCANNERS.search(agent):
         return True
     if any(proxy in agent for proxy in ("GoogleImageProxy", "YahooMailProxy")):
         return False
+    if kind == "click" and _LINK_CHECKS.search(agent):
+        return True
     return bool(crawleruseragents.is_crawler(agent))
+
+
+def is_hasty(kind: str, channel: str, sent_at: datetime | None, now: datetime) -> bool:
+    """Whether this comes too soon after an e-mail left to be its reader."""
+    return channel == "email" and sent_at is not None and now - sent_at < HASTE[kind]
 
 
 def distinct(found: Iterable[Iterable[str]]) -> list[str]:

@@ -35,6 +35,7 @@ class MessageShown(Output):
     opened_at: datetime | None
     machine_opened_at: datetime | None
     clicked_at: datetime | None
+    machine_clicked_at: datetime | None = Field(description="When a program last followed a link of it by itself")
     converted_at: datetime | None
     value: float | None = Field(description="What his conversions are worth together")
     unsubscribed_at: datetime | None
@@ -108,8 +109,13 @@ class Receipt(Input):
 
     message_id: int = Field(ge=1)
     bounced: bool = Field(description="True: it did not arrive after all; false: it did")
+    gone: bool | None = Field(
+        None,
+        description="Of a bounce: the address will never work, and nothing is sent to it any more. Left out, the "
+        "provider's words in `detail` decide",
+    )
     at: AwareDatetime | None = None
-    detail: str | None = Field(None, max_length=500)
+    detail: str | None = Field(None, max_length=500, description="The provider's words; addresses in it are masked")
 
 
 class Receipts(Input):

@@ -95,8 +95,11 @@ class Progress(Output):
     states: dict[MessageState, int]
     waiting: dict[str, int] = Field(description="Planned messages that wait for something, by what: quiet_hours, …")
     reasons: dict[str, int] = Field(description="Why messages were not sent, by reason")
-    rate: float = Field(description="Messages handed over per second, over the last half minute")
-    eta: datetime | None = Field(description="When the last one will have gone at this rate; null when nothing moves")
+    rate: float = Field(description="Messages that came to an end per second, over the last half minute")
+    eta: datetime | None = Field(
+        description="When the last one will have ended at this rate, with those that wait for their viewers' clocks; "
+        "null when nothing moves, or while planning goes on"
+    )
     delivery_ready: bool
     delivery_reason: str | None
 
@@ -111,6 +114,7 @@ class Funnel(Output):
     clicked: int
     converted: int
     machine_opened: int = Field(description="Opened by a program only: prefetch, scanner; not in `opened`")
+    machine_clicked: int = Field(description="Links followed by a program only: a scanner; not in `clicked`")
     unsubscribed: int
 
 

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, Integer, Select, Text, bindparam, exists, func, insert, literal, select, tuple_, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -164,17 +179,21 @@ async def finish(session: AsyncSession, now: datetime) -> None:
     )
 
 
-async def counts(session: AsyncSession, campaign_id: int) -> list[tuple[str, str | None, int]]:
-    """Messages of a campaign as (state, reason, number)."""
-    query = (
-        select(messages.c.state, messages.c.reason, func.count())
-        .where(messages.c.campaign_id == campaign_id)
-        .group_by(messages.c.state, messages.c.reason)
-    )
-    return [(state, reason, number) for state, reason, number in await session.execute(query)]
+_UNPACE = text(
+    """
+    UPDATE campaigns c SET paced_until = paced_until - make_interval(secs => n.freed / c.rate)
+    FROM unnest(:ids, :freed) AS n (id, freed) WHERE c.id = n.id AND c.rate IS NOT NULL
+    """
+).bindparams(bindparam("ids", type_=ARRAY(BigInteger)), bindparam("freed", type_=ARRAY(Integer)))
 
 
-async def lately(session: AsyncSession, campaign_id: int, since: datetime) -> int:
-    """Messages of a campaign that were handed over since then."""
-    query = select(func.count()).where(messages.c.campaign_id == campaign_id, messages.c.called_at >= since)
-    return int((await session.execute(query)).scalar_one())
+async def unpace(session: AsyncSession, freed: Mapping[int, int]) -> None:
+    """So many messages of these campaigns, by id, did not begin: their time within the rate is free again."""
+    ids = sorted(freed)
+    await session.execute(_UNPACE, {"ids": ids, "freed": [freed[one] for one in ids]})
+
+
+async def withdrawing(session: AsyncSession) -> Record | None:
+    """A campaign that is over and has messages left to skip, as (id, withdraw): locked for this transaction."""
+    query = select(campaigns.c.id, campaigns.c.withdraw).where(campaigns.c.withdraw.is_not(None))
+    return (await session.execute(query.order_by(func.random()).limit(1).with_for_update(skip_locked=True))).first()

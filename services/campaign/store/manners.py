@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ARRAY, BigInteger, LargeBinary, bindparam, func, select, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Delete,
+    LargeBinary,
+    bindparam,
+    delete,
+    func,
+    literal,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.campaign.tables import suppressions
+from services.campaign.store import Record
+from services.campaign.tables import campaigns, messages, suppressions
 from shared.tables import TIME
 
 # Who reserves locks the viewer's row, so two senders cannot both take the last place; in order of id, so that they
@@ -82,13 +96,82 @@ async def forget(session: AsyncSession, since: datetime) -> None:
     await session.execute(_FORGET, {"since": since})
 
 
-async def suppress(session: AsyncSession, channel: str, digests: Sequence[bytes], *, reason: str, at: datetime) -> None:
+@dataclass(frozen=True)
+class Gone:
+    """An address that is of no use: its channel and keyed hash, the message that showed it, and what was said."""
+
+    channel: str
+    digest: bytes
+    message_id: int
+    said: str | None
+
+
+async def suppress(session: AsyncSession, gone: Sequence[Gone], *, reason: str, at: datetime) -> None:
     """Send nothing to these addresses any more."""
-    rows = [{"channel": channel, "digest": one, "reason": reason, "at": at} for one in sorted(set(digests))]
-    await session.execute(upsert(suppressions).on_conflict_do_nothing(), rows)
+    rows = {
+        (one.channel, one.digest): {
+            "channel": one.channel,
+            "digest": one.digest,
+            "reason": reason,
+            "at": at,
+            "message_id": one.message_id,
+            "said": one.said,
+        }
+        for one in gone
+    }
+    await session.execute(upsert(suppressions).on_conflict_do_nothing(), [rows[key] for key in sorted(rows)])
 
 
 async def suppressed(session: AsyncSession, channel: str, digests: Sequence[bytes]) -> set[bytes]:
     """Which of these addresses nothing is sent to."""
     among = suppressions.c.digest == func.any(bindparam("digests", list(digests), ARRAY(LargeBinary)))
     return set(await session.scalars(select(suppressions.c.digest).where(suppressions.c.channel == channel, among)))
+
+
+Place = tuple[datetime, str, bytes]
+"""Where a page of suppressions ends: when, channel, hash."""
+
+
+def place(at: str, channel: str, digest: str) -> Place:
+    """The same from a cursor's texts. Raises ValueError."""
+    moment = datetime.fromisoformat(at)
+    if moment.tzinfo is None:
+        raise ValueError("without a zone")
+    return moment, channel, bytes.fromhex(digest)
+
+
+async def suppressions_page(
+    session: AsyncSession, channel: str | None, *, before: Place | None, limit: int
+) -> Sequence[Record]:
+    """Suppressions, newest first, with the message that showed each and its campaign (`profile_id`, `key`)."""
+    columns = (suppressions.c.at, suppressions.c.channel, suppressions.c.digest)
+    query = (
+        select(suppressions, messages.c.profile_id, campaigns.c.key)
+        .outerjoin(messages, messages.c.id == suppressions.c.message_id)
+        .outerjoin(campaigns, campaigns.c.id == messages.c.campaign_id)
+    )
+    if channel is not None:
+        query = query.where(suppressions.c.channel == channel)
+    if before is not None:
+        query = query.where(
+            tuple_(*columns)
+            < tuple_(*(literal(value, column.type) for value, column in zip(before, columns, strict=True)))
+        )
+    return (await session.execute(query.order_by(*(column.desc() for column in columns)).limit(limit))).all()
+
+
+async def lift(session: AsyncSession, channel: str, digests: Sequence[bytes]) -> int:
+    """Let these addresses be sent to again; how many there were."""
+    among = suppressions.c.digest == func.any(bindparam("digests", list(digests), ARRAY(LargeBinary)))
+    return await _lifted(session, delete(suppressions).where(suppressions.c.channel == channel, among))
+
+
+async def lift_since(session: AsyncSession, channel: str, since: datetime) -> int:
+    """Let the addresses of a channel be sent to again that were suppressed since then; how many."""
+    return await _lifted(
+        session, delete(suppressions).where(suppressions.c.channel == channel, suppressions.c.at >= since)
+    )
+
+
+async def _lifted(session: AsyncSession, statement: Delete) -> int:
+    return len((await session.execute(statement.returning(suppressions.c.digest))).all())

@@ -15,9 +15,11 @@ from sqlalchemy import (
     BigInteger,
     Date,
     Integer,
+    LargeBinary,
     Select,
     Text,
     Update,
+    and_,
     bindparam,
     case,
     cast,
@@ -25,6 +27,7 @@ from sqlalchemy import (
     func,
     literal,
     null,
+    or_,
     select,
     true,
     update,
@@ -67,6 +70,15 @@ class Result:
     due_at: datetime | None = None
     uncounted: bool = False
     variant: str | None = None
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A message that may be sent: to whom it was written, if it counts for his cap, a keyed hash of his address."""
+
+    profile_id: int
+    capped: bool = False
+    address: bytes | None = None
 
 
 TOLD = (
@@ -215,19 +227,44 @@ async def trigger_data(session: AsyncSession, ids: Collection[int]) -> dict[int,
 
 
 async def call(
-    session: AsyncSession, token: uuid.UUID, ids: Collection[int], *, now: datetime, lease_until: datetime
+    session: AsyncSession,
+    token: uuid.UUID,
+    ready: Mapping[int, Ready],
+    *,
+    now: datetime,
+    lease_until: datetime,
 ) -> set[int]:
-    """Mark messages as being sent. Only the answered ones may be: a pause or a lost lease takes the others away."""
+    """Mark messages as being sent. Only the answered ones may be: a pause or a lost lease takes the others away.
+
+    So does a merge: what was written for one profile is not sent once the message is another's.
+    """
+    ids = sorted(ready)
+    given = (
+        func.unnest(
+            bindparam("ids", ids, ARRAY(BigInteger)),
+            bindparam("viewers", [ready[id].profile_id for id in ids], ARRAY(BigInteger)),
+            bindparam("addresses", [ready[id].address for id in ids], ARRAY(LargeBinary)),
+        )
+        .table_valued(column("id", BigInteger), column("profile_id", BigInteger), column("address", LargeBinary))
+        .render_derived(name="given")
+    )
     statement = (
         update(messages)
         .where(
-            messages.c.id.in_(ids),
+            messages.c.id == given.c.id,
+            messages.c.profile_id == given.c.profile_id,
             messages.c.claim == token,
             messages.c.state == "claimed",
             campaigns.c.id == messages.c.campaign_id,
             campaigns.c.state == "running",
         )
-        .values(state="calling", called_at=now, lease_until=lease_until, attempts=messages.c.attempts + 1)
+        .values(
+            state="calling",
+            called_at=now,
+            lease_until=lease_until,
+            attempts=messages.c.attempts + 1,
+            address=given.c.address,
+        )
         .returning(messages.c.id)
     )
     return set((await session.scalars(statement)).all())
@@ -238,7 +275,8 @@ async def settle(
 ) -> Sequence[Record]:
     """Write down what became of messages of this claim; the answer is those that were still its own.
 
-    `called`: their sending had begun. One that was taken for `unknown` meanwhile gets its true state.
+    `called`: their sending had begun. One that was taken for `unknown` meanwhile gets its true state. One whose viewer
+    was erased meanwhile is nobody's: it keeps no words that may lead to him, and is not tried again.
     """
     given = (
         func.unnest(
@@ -261,6 +299,8 @@ async def settle(
         )
         .render_derived(name="given")
     )
+    nobodys = messages.c.profile_id < 0
+    over = and_(nobodys, given.c.state == "planned")
     statement = (
         told(update(messages))
         .where(
@@ -269,15 +309,15 @@ async def settle(
             messages.c.state.in_(("calling", "unknown") if called else ("claimed",)),
         )
         .values(
-            state=given.c.state,
-            reason=given.c.reason,
-            detail=given.c.detail,
+            state=case((over, "skipped"), else_=given.c.state),
+            reason=case((over, "erased"), else_=given.c.reason),
+            detail=case((nobodys, null()), else_=given.c.detail),
             due_at=func.coalesce(given.c.due_at, messages.c.due_at),
             attempts=messages.c.attempts - given.c.uncounted,
             variant=func.coalesce(given.c.variant, messages.c.variant),
             claim=None,
             lease_until=None,
-            finished_at=case((given.c.state != "planned", now)),
+            finished_at=case((or_(given.c.state != "planned", nobodys), now)),
             # What the event said was for the template: it is kept no longer than the message waits.
             event=case((given.c.state == "planned", messages.c.event)),
         )
@@ -305,16 +345,37 @@ async def doubt(session: AsyncSession, *, now: datetime, reason: str, detail: st
     return (await session.execute(statement.returning(*TOLD))).all()
 
 
-async def withdraw(session: AsyncSession, campaign_id: int, *, now: datetime, reason: str) -> Sequence[Record]:
-    """Skip every message of a campaign whose sending has not begun."""
+async def withdraw(
+    session: AsyncSession, campaign_id: int, *, now: datetime, reason: str, limit: int
+) -> Sequence[Record]:
+    """Skip so many messages of a campaign whose sending has not begun; the answer is which.
+
+    Those that a sender holds at this moment are left for the next time, so that neither waits for the other.
+    """
+    some = (
+        select(messages.c.id)
+        .where(messages.c.campaign_id == campaign_id, messages.c.state.in_(("planned", "claimed")))
+        .order_by(messages.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("some")
+        .prefix_with("MATERIALIZED")
+    )
     statement = (
         told(update(messages))
-        .where(messages.c.campaign_id == campaign_id, messages.c.state.in_(("planned", "claimed")))
+        .where(messages.c.id == some.c.id)
         .values(
             state="skipped", reason=reason, detail=None, event=null(), claim=None, lease_until=None, finished_at=now
         )
     )
     return (await session.execute(statement.returning(*TOLD))).all()
+
+
+async def is_open(session: AsyncSession, campaign_id: int) -> bool:
+    """Whether a campaign has messages that have not ended."""
+    left = messages.c.state.in_(("planned", "claimed", "calling"))
+    query = select(messages.c.id).where(messages.c.campaign_id == campaign_id, left).limit(1)
+    return await session.scalar(query) is not None
 
 
 async def page(

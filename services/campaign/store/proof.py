@@ -113,11 +113,13 @@ STEPS: dict[str, ColumnElement[bool]] = {
 
 
 async def funnel(session: AsyncSession, campaign_id: int) -> Record:
-    """Messages at each step (columns by the names of STEPS), `machine_opened`, and the time of first and last."""
+    """Messages at each step (columns by the names of STEPS), `machine_opened`, `machine_clicked`, `reached`."""
     machine = and_(ACCEPTED, messages.c.machine_opened_at.is_not(None), ~OPENED)
+    machine_clicked = and_(ACCEPTED, messages.c.machine_clicked_at.is_not(None), ~CLICKED)
     query = select(
         *(func.count().filter(condition).label(name) for name, condition in STEPS.items()),
         func.count().filter(machine).label("machine_opened"),
+        func.count().filter(machine_clicked).label("machine_clicked"),
         func.count().filter(SENT).label("reached"),
     ).where(messages.c.campaign_id == campaign_id)
     return (await session.execute(query)).one()
