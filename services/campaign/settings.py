@@ -43,5 +43,5 @@ class CampaignSettings(Settings):
     """Marketing messages one viewer may get in 7 days, over all campaigns and channels; 0 is no cap."""
     quiet_hours: str = Field("", pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$")
     """`22:00-08:00` on the viewer's clock, for campaigns that say nothing else; empty is none."""
-    default_zone: Zone = "UTC"
-    """Of viewers without a trait `timezone`."""
+    default_zone: Zone = "Asia/Shanghai"
+    """Of viewers of whom profile knows none: no trait `timezone`, and no event of the last 90 days said one."""

@@ -55,6 +55,7 @@ class People:
                     address=self.addresses.get(id, f"p{id}@example.com"),
                     traits=self.traits.get(id, {}),
                     tags=self.tags.get(id, []),
+                    zone=self.traits.get(id, {}).get("timezone"),
                 )
                 for id in question.profile_ids
                 if id not in refused

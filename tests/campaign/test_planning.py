@@ -249,3 +249,32 @@ async def test_an_estimate_counts_every_reason_and_every_channel(
     assert (estimate["planned"], estimate["waiting"], estimate["exact"]) == (26, {"quiet_hours": 26}, True)
     assert estimate["channels"]["email"] == {"reachable": 29, "unreachable": {"no_consent": 1}, "exact": True}
     assert estimate["channels"]["sms"] == {"reachable": 10, "unreachable": {"no_address": 20}, "exact": True}
+
+
+async def test_the_manners_in_effect_are_shown(campaign: Campaign) -> None:
+    running = await campaign(
+        quiet_hours="22:00-08:00", default_zone="Europe/Berlin", marketing_cap=3, sms_url="https://u:pw@sms.test/send"
+    )
+    shown = (await running.client.get("/v1/campaigns/-/manners", headers=running.headers("viewer"))).json()
+    channels = {one.pop("channel"): one for one in shown.pop("channels")}
+    assert shown == {
+        "quiet_hours": {"from": "22:00", "to": "08:00"}, "zone": "Europe/Berlin", "cap": 3, "cap_days": 7,
+        "approve_own": False, "mail_from": "Marquee <marquee@localhost>", "public_url": "http://marquee.test",
+        "one_click": False,
+    }  # fmt: skip
+    ready = {"ready": True, "reason": None}
+    assert channels == {
+        "email": {"goes_to": "provider", "host": "127.0.0.1"} | ready,
+        "sms": {"goes_to": "provider", "host": "sms.test"} | ready,
+        "push": {"goes_to": "sink", "host": None} | ready,
+        "inbox": {"goes_to": "inbox", "host": None} | ready,
+    }
+
+
+async def test_manners_without_settings(campaign: Campaign) -> None:
+    running = await campaign(smtp_url=None, marketing_cap=0)
+    shown = (await running.client.get("/v1/campaigns/-/manners")).json()
+    assert (shown["quiet_hours"], shown["zone"], shown["cap"]) == (None, "Asia/Shanghai", None)
+    email = shown["channels"][0]
+    assert (email["goes_to"], email["ready"]) == (None, False)
+    assert "MARQUEE_SMTP_URL" in email["reason"]

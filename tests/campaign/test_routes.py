@@ -183,7 +183,7 @@ async def test_a_repeated_put_with_an_idempotency_key_is_answered_from_memory(ca
 def test_every_route_declares_who_may_call_it() -> None:
     declared = permissions(create(_settings()).routes)
     ours = {route: name for route, name in declared.items() if "/v1/campaigns" in route}
-    assert len(ours) == 23
+    assert len(ours) == 25
     assert {name for route, name in ours.items() if route.startswith("GET")} == {"campaign:read"}
     assert {name for route, name in ours.items() if route.endswith(("/approve", "/reject"))} == {"campaign:approve"}
     looks = ("/approve", "/reject", "/estimate", "/preview")

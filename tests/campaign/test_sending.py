@@ -38,8 +38,9 @@ async def test_who_enters_a_segment_gets_one_mail(campaign: Campaign, mail: Mail
     text, html = letter.get_body(("plain",)), letter.get_body(("html",))
     assert text is not None
     assert html is not None
-    assert text.get_content().strip() == "Hello Ann <3!"
-    assert html.get_content().startswith('<p>Ann &lt;3</p><img src="http://marquee.test/t/o/')
+    assert text.get_content().startswith("Hello Ann <3!")
+    assert html.get_content().startswith("<p>Ann &lt;3</p>")
+    assert '<img src="http://marquee.test/t/o/' in html.get_content()
     planned, sent = await eventually(lambda: told(running, 2))
     assert isinstance(planned, MessagePlanned)
     assert isinstance(sent, MessageSent)

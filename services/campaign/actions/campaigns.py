@@ -228,6 +228,8 @@ def _check(wanted: CampaignInput) -> None:
             if source is None:
                 continue
             try:
+                if field == "html":
+                    source = templates.as_html(source)
                 templates.checked(source, html=field == "html", kind=wanted.trigger.kind)
             except templates.Fault as fault:
                 raise BadTemplate(str(fault), field=f"{place}.{field}") from fault

@@ -128,7 +128,7 @@ def _in_time(session: AsyncSession, row: Record, now: datetime, remedy: str) -> 
     if time is None:
         return
     zone = _settings(session).default_zone
-    due = time.at or times.instant(time.local or datetime.max, times.named(zone))
+    due = time.at or times.instant(time.local or datetime.max, times.zone(None, zone))
     if due < now - GRACE:
         word = time.at.isoformat() if time.at else f"{time.local} ({zone})"
         raise TimeIsPast(f"{word} is past: {remedy}")

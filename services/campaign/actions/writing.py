@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.campaign.actions.asking import Asked, Found
-from services.campaign.rules import sending, templates, times, variants
+from services.campaign.rules import footers, sending, templates, times, variants
 from services.campaign.rules.letters import Text
 from services.campaign.schemas.manners import Manners, QuietHours
 from services.campaign.settings import CampaignSettings
@@ -60,7 +60,7 @@ def segments(of: Version) -> set[str]:
 
 def waits(of: Version, contact: Contact, now: datetime, default_zone: str) -> tuple[str, datetime] | None:
     """What a viewer's clock says against sending now, and until when."""
-    where = times.zone(contact.traits, default_zone)
+    where = times.zone(contact.zone, default_zone)
     if of.manners.time is not None and of.manners.time.local is not None:
         due = times.instant(of.manners.time.local, where)
         if due > now:
@@ -70,10 +70,18 @@ def waits(of: Version, contact: Contact, now: datetime, default_zone: str) -> tu
 
 
 def text(of: Version, found: Found, contact: Contact, values: Mapping[str, object]) -> tuple[variants.Texts, Text]:
-    """The message. Raises templates.Fault."""
+    """The message, with a way out if it is marketing. Raises templates.Fault."""
     texts = variants.chosen(of.content, member_of=found.segments_of(contact.profile_id), tags=frozenset(contact.tags))
+    if texts.html is not None:
+        texts = replace(texts, html=templates.as_html(texts.html))
     sources = templates.Templates(texts.subject, texts.body, texts.html, of.content.missing, texts.link)
-    return texts, templates.message(sources, values)
+    written = templates.message(sources, values)
+    channel, url = of.content.channel, str(values["unsubscribe_url"])
+    if channel == "email" and of.manners.tracking:
+        written = footers.with_html(written)
+    if url and not of.manners.transactional:
+        written = footers.with_way_out(written, url, channel)
+    return texts, written
 
 
 def plain_values(of: Version, contact: Contact | None, unsubscribe_url: str) -> dict[str, object]:

@@ -6,11 +6,12 @@ from typing import Annotated, get_args
 
 from fastapi import APIRouter, Header, Query, Response
 
-from services.campaign.actions import campaigns, life, lists
+from services.campaign.actions import campaigns, life, lists, manners
 from services.campaign.routes import shown
 from services.campaign.routes.shown import KeyInPath
 from services.campaign.rules.editions import Condition
 from services.campaign.schemas.campaigns import CampaignFull, CampaignInput, CampaignShown, Delivery, Listed, Rejection
+from services.campaign.schemas.manners import MannersInEffect
 from services.campaign.schemas.messages import MessageDays
 from services.campaign.schemas.words import CampaignState, MessageState
 from shared import audit
@@ -64,6 +65,12 @@ async def days(
 ) -> MessageDays:
     """Messages of all campaigns by the day they ended, and by state."""
     return await lists.days(session, days, zone)
+
+
+@router.get("/-/manners", dependencies=[allow("campaign:read")])
+async def manners_in_effect(house: HouseDep) -> MannersInEffect:
+    """Quiet hours, zone, cap and channels of this installation, as its settings say."""
+    return manners.in_effect(house)
 
 
 @router.get("/{key}", dependencies=[allow("campaign:read")])

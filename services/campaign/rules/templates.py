@@ -14,7 +14,7 @@ from liquid.exceptions import LiquidError, OutputStreamLimitError, ResourceLimit
 from liquid.template import BoundTemplate
 from liquid.undefined import FalsyStrictUndefined, Undefined
 
-from services.campaign.rules import plain
+from services.campaign.rules import mjml, plain
 from services.campaign.rules.letters import Text
 
 Missing = Literal["blank", "skip"]
@@ -178,6 +178,14 @@ def message(sources: Templates, values: Mapping[str, object]) -> Text:
         except Fault as fault:
             raise Fault(f"{field}: {fault}", missing=fault.missing) from fault
     return Text(fields.get("subject"), fields["body"], fields.get("html"), fields.get("link"))
+
+
+def as_html(source: str) -> str:
+    """The HTML template of an e-mail, also where it was written as MJML. Raises `Fault`."""
+    try:
+        return mjml.html(source)
+    except mjml.Broken as error:
+        raise Fault(str(error)) from error
 
 
 def checked(source: str, *, html: bool, kind: str) -> None:

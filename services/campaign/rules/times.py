@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import lru_cache
-from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
+
+from shared.days import zone as known
 
 EARLIEST_ZONE = timedelta(hours=14)
 """Line Islands, UTC+14: nobody's clock is further ahead."""
@@ -35,27 +36,12 @@ def quiet(said: str) -> Quiet | None:
     return None if hours.begin == hours.end else hours
 
 
-@lru_cache(maxsize=1024)
-def _zone(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
+def zone(said: str | None, default: str) -> tzinfo:
+    """Where a viewer's clock is: what profile says of him, else the installation's zone. Both were looked at."""
+    return (known(said) if said else None) or ZoneInfo(default)
 
 
-def named(name: str) -> ZoneInfo:
-    """A zone that is known to be one: the installation's was looked at when the service started."""
-    return ZoneInfo(name)
-
-
-def zone(traits: dict[str, Any], default: str) -> ZoneInfo:
-    """The viewer's zone: his trait `timezone` where it is an IANA name, else the default."""
-    said = traits.get("timezone")
-    found = _zone(said) if isinstance(said, str) and len(said) <= 64 else None
-    return found or ZoneInfo(default)
-
-
-def instant(local: datetime, where: ZoneInfo) -> datetime:
+def instant(local: datetime, where: tzinfo) -> datetime:
     """The instant at which the clock in this zone shows a local time.
 
     A time that the clock skips in spring is as much later as the clock jumps; of one that it shows twice in autumn the
@@ -69,7 +55,7 @@ def first(local: datetime) -> datetime:
     return local.replace(tzinfo=UTC) - EARLIEST_ZONE
 
 
-def resume(now: datetime, where: ZoneInfo, hours: Quiet | None) -> datetime | None:
+def resume(now: datetime, where: tzinfo, hours: Quiet | None) -> datetime | None:
     """The first instant at which no quiet hours are; None when there are none now.
 
     Quiet is whenever the viewer's clock shows a time within the hours, also when it shows that time twice in a night.
@@ -88,7 +74,7 @@ def resume(now: datetime, where: ZoneInfo, hours: Quiet | None) -> datetime | No
 
 
 @lru_cache(maxsize=4096)
-def _over_a_change(minute: datetime, where: ZoneInfo, hours: Quiet) -> datetime:
+def _over_a_change(minute: datetime, where: tzinfo, hours: Quiet) -> datetime:
     """The same in a night in which clocks are changed: minute by minute, since they jump over ends and into hours."""
     for _ in range(2 * 24 * 60):
         minute += timedelta(minutes=1)

@@ -18,6 +18,9 @@ PURPOSE = "track"
 
 _HREF = re.compile(r"""(<a\b[^>]*?\bhref\s*=\s*)(["'])(.*?)\2""", re.IGNORECASE | re.DOTALL)
 _BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
+_PLAIN = re.compile(r"https?://[^\s<>\"'\u3000-\u303f\uff00-\uffef]+", re.IGNORECASE)
+"""An address in a plain text; Chinese punctuation ends it."""
+_ENDS = ".,;:!?]}*_"
 URL_LENGTH = 4000
 
 
@@ -53,6 +56,33 @@ def at_the_end(html: str, piece: str) -> str:
     return f"{html[: end.start()]}{piece}{html[end.start() :]}" if end else html + piece
 
 
+def spans(plain: str) -> list[tuple[int, int]]:
+    """Where addresses begin and end in a plain text; what ends a sentence, or closes a bracket, is not of them."""
+    found: list[tuple[int, int]] = []
+    for match in _PLAIN.finditer(plain):
+        url = match[0].rstrip(_ENDS)
+        while url.endswith(")") and url.count(")") > url.count("("):
+            url = url[:-1].rstrip(_ENDS)
+        if followable(url):
+            found.append((match.start(), match.start() + len(url)))
+    return found
+
+
+def plain_targets(plain: str) -> list[str]:
+    """Where the links of a plain text lead."""
+    return list(dict.fromkeys(plain[start:stop] for start, stop in spans(plain)))
+
+
+def plain_rewritten(plain: str, leading: Callable[[str], str | None]) -> str:
+    """The plain text whose links lead by us; None leaves one as it is."""
+    pieces: list[str] = []
+    end = 0
+    for start, stop in spans(plain):
+        pieces += [plain[end:start], leading(plain[start:stop]) or plain[start:stop]]
+        end = stop
+    return "".join((*pieces, plain[end:]))
+
+
 def digest(url: str, message: int | None = None) -> bytes:
     """What an address is found by: within its campaign, or within one message, if it was written for that alone."""
     return hashlib.sha256((url if message is None else f"{message} {url}").encode("utf-8", "replace")).digest()[:16]
@@ -61,7 +91,9 @@ def digest(url: str, message: int | None = None) -> bytes:
 @lru_cache(maxsize=512)
 def fixed(source: str) -> frozenset[str]:
     """Where the links of a template lead that say the same to everybody. Others may carry what is known of a viewer."""
-    return frozenset(url for url in (*targets(source), source.strip()) if "{{" not in url and "{%" not in url)
+    return frozenset(
+        url for url in (*targets(source), *plain_targets(source), source.strip()) if "{{" not in url and "{%" not in url
+    )
 
 
 def opening(key: bytes, base: str, message: int) -> str:

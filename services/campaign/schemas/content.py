@@ -17,7 +17,11 @@ class Texts(Input):
 
     subject: ShortTemplate | None = Field(None, description="Of an e-mail; the title of a push or in-app message")
     body: Template
-    html: Template | None = Field(None, description="Of an e-mail; its links and its opening are counted")
+    html: Template | None = Field(
+        None,
+        description="Of an e-mail, or MJML (`<mjml>…`) that becomes it; its links and its opening are counted."
+        " Without it an e-mail that is tracked gets HTML that looks like its body",
+    )
     link: ShortTemplate | None = Field(None, description="Where a push or in-app message leads")
 
 

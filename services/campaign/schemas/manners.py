@@ -6,10 +6,10 @@ import builtins
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, NaiveDatetime, StringConstraints, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, NaiveDatetime, StringConstraints, model_validator
 
-from services.campaign.schemas.words import Line, Wall
-from shared.schemas import Input
+from services.campaign.schemas.words import Channel, Line, Wall
+from shared.schemas import Input, Output
 
 LONGEST = timedelta(days=90)
 """A conversion further away than this is nobody's merit."""
@@ -22,7 +22,8 @@ class Time(Input):
     at: AwareDatetime | None = Field(None, description="An instant", examples=["2026-11-27T09:00:00Z"])
     local: NaiveDatetime | None = Field(
         None,
-        description="Without an offset: the zone is the viewer's trait `timezone`, else the installation's",
+        description="Without an offset: the zone is the viewer's trait `timezone`, else what his last events said, else"
+        " the installation's",
         examples=["2026-11-27T19:30:00"],
     )
 
@@ -118,3 +119,40 @@ class Manners(Input):
         if self.transactional and (self.holdout or isinstance(self.quiet_hours, QuietHours)):
             raise ValueError("a transactional campaign has neither hold-out nor quiet hours")
         return self
+
+
+class Hours(Output):
+    """Times of day on the viewer's clock; over midnight when `to` is the earlier one."""
+
+    model_config = ConfigDict(from_attributes=True, populate_by_name=True)
+
+    begin: str = Field(serialization_alias="from")
+    end: str = Field(serialization_alias="to")
+
+
+class ChannelShown(Output):
+    """Where messages of a channel go, and whether they can leave now."""
+
+    channel: Channel
+    goes_to: Literal["provider", "sink", "inbox"] | None = Field(
+        description="`sink`: nothing is sent, /v1/outbox shows what would have been; null: they wait, nothing is set up"
+    )
+    host: str | None = Field(description="Of the provider")
+    ready: bool
+    reason: str | None
+
+
+class MannersInEffect(Output):
+    """What holds for campaigns that say nothing else."""
+
+    quiet_hours: Hours | None
+    zone: str = Field(description="Of viewers of whom no zone is known")
+    cap: int | None = Field(description="Marketing messages per viewer in `cap_days`; null: no cap")
+    cap_days: int
+    approve_own: bool
+    mail_from: str
+    public_url: str
+    one_click: bool = Field(
+        description="Whether viewers' mail programs can offer one click to unsubscribe: RFC 8058 asks for https"
+    )
+    channels: list[ChannelShown]

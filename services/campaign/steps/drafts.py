@@ -179,9 +179,11 @@ def _draft(
 def _targets(draft: Draft) -> dict[str, tuple[bytes, int | None]]:
     """Where the links lead. One that the template does not spell out is this message's own: it may name its viewer."""
     text, texts = draft.text, draft.texts
+    channel = draft.of.content.channel
     source, urls = texts.html or "", []
-    if text.html is not None:
-        urls = tracking.targets(text.html)
+    if channel in ("email", "sms"):
+        source = f"{source} {texts.body}"
+        urls = [*tracking.targets(text.html or ""), *tracking.plain_targets(text.body)]
     elif text.link is not None and tracking.followable(text.link):
         source, urls = texts.link or "", [text.link]
     fixed = tracking.fixed(source)
@@ -227,6 +229,8 @@ def parcel(desk: Desk, draft: Draft, numbers: Links) -> Parcel:
     if draft.of.manners.tracking:
         if html is not None:
             html = tracking.rewritten(html, leading, tracking.opening(desk.link_key, desk.base, row.id))
+        if channel in ("email", "sms"):
+            body = tracking.plain_rewritten(body, leading)
         if link is not None:
             link = leading(link) or link
     identity = letters.message_id(desk.message_key, row.id, desk.sender.domain)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
 from functools import cache
+from typing import Any
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.actions import keys, registry
@@ -11,13 +15,17 @@ from services.profile.rules import consents
 from services.profile.rules import contacts as rules
 from services.profile.rules import traits as trait_rules
 from services.profile.settings import Consent
-from services.profile.store import identities, merges
+from services.profile.store import identities, merges, zones
 from services.profile.store import tags as store_tags
-from shared import clock
+from shared import clock, days
 from shared.contracts import Contact, ContactsAnswered, ContactsAsked
 from shared.errors import Invalid
 
 MOST = 500
+ZONE = "timezone"
+"""The trait."""
+LATELY = timedelta(days=90)
+"""Where somebody was before says little about where his clock is."""
 
 
 class UnknownPurpose(ValueError):
@@ -67,6 +75,20 @@ async def contacts(session: AsyncSession, asked: ContactsAsked) -> ContactsAnswe
         ):
             refused[profile_id] = "no_consent"
         else:
-            tags = list(tagged.get(home, ()))
-            found.append(Contact(profile_id=profile_id, address=address, traits=whole.traits, tags=tags))
-    return ContactsAnswered(contacts=found, refused=refused)
+            tags, zone = list(tagged.get(home, ())), _zone(values.get(ZONE))
+            found.append(Contact(profile_id=profile_id, address=address, traits=whole.traits, tags=tags, zone=zone))
+    return ContactsAnswered(contacts=await _with_zones(session, found, homes), refused=refused)
+
+
+async def _with_zones(session: AsyncSession, found: list[Contact], homes: Mapping[int, int]) -> list[Contact]:
+    """The same, with the zone their last events named for those who have no trait that does."""
+    lacking = {homes[one.profile_id] for one in found if one.zone is None}
+    said = await zones.last(session, lacking, clock.now() - LATELY) if lacking else {}
+    return [
+        one if one.zone else msgspec.structs.replace(one, zone=_zone(said.get(homes[one.profile_id]))) for one in found
+    ]
+
+
+def _zone(said: Any) -> str | None:
+    """A zone's name, if it is one."""
+    return said if isinstance(said, str) and days.zone(said) is not None else None

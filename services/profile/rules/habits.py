@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timezone, tzinfo
 from functools import lru_cache
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
+from shared.days import zone
+
 GAP = 1800
 """Seconds without an event that end a session. Also the width of a slot of the month: see `sessions`."""
-
-_OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{2}):?(\d{2})")
 
 _SYSTEMS = (
     ("harmony", "HarmonyOS"),
@@ -55,21 +53,6 @@ class Sessions:
     count: int
     seconds: int
     longest: int
-
-
-@lru_cache(maxsize=1024)
-def zone(name: str) -> tzinfo | None:
-    """A time zone by IANA name or offset (`Asia/Shanghai`, `+08:00`, `UTC+8:00`); None when there is no such zone."""
-    if found := _OFFSET.fullmatch(name):
-        sign, hours, minutes = found.groups()
-        offset = timedelta(hours=int(hours), minutes=int(minutes))
-        return timezone(-offset if sign == "-" else offset) if offset < timedelta(hours=15) else None
-    if len(name) > 64:
-        return None
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, KeyError):
-        return None
 
 
 @lru_cache(maxsize=8192)
