@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import insert
 
-from services.profile.actions import bulk, events, imports
+from services.profile.actions import bulk, erasures, events, imports
 from services.profile.app import SERVICE
 from services.profile.outside import sheets
 from services.profile.rules import imports as rules
 from services.profile.rules import sealing
 from services.profile.schemas.imports import MappedColumn
-from services.profile.tables import import_lines
+from services.profile.tables import import_lines, suppressed
+from shared import audit, lasting
 from shared.jobs import JobRow
 from tests.harness.houses import Opening, Running
 from tests.profile.samples import NOON
@@ -96,14 +98,14 @@ async def test_a_file_is_checked_then_taken_in(running: Running, eventually: Eve
     }
     await post(running, f"/v1/imports/{file['id']}/run", json={"mapping": MAPPING, "dry_run": True}, status=202)
     checked = await done(running, file["id"], eventually, "checked")
-    assert checked["counts"] == {"good": 2, "bad": 2, "empty": 1, "known": 0, "new": 2}
+    assert checked["counts"] == {"good": 2, "bad": 2, "empty": 1, "erased": 0, "known": 0, "new": 2}
     assert checked["done"] == checked["lines"] == 5
     assert (await running.client.get("/v1/profiles")).json()["items"] == []
     answer = await running.client.get(f"/v1/imports/{file['id']}/errors")
     assert answer.content.startswith(b"\xef\xbb\xbf")
     assert list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig")))) == [
         ["line", "column", "message"],
-        ["3", "年龄", "'old' is not a number"],
+        ["3", "年龄", "not a number"],
         ["4", "", "no id in this line"],
     ]
     await post(running, f"/v1/imports/{file['id']}/run", json={"mapping": MAPPING}, status=202)
@@ -337,10 +339,10 @@ async def test_a_file_gives_tags(running: Running, eventually: Eventually) -> No
     await post(running, run, json={"mapping": mapping | {"贵宾": {"tag": "vip", "tags": True}}}, status=422)
     await post(running, run, json={"mapping": mapping, "dry_run": True}, status=202)
     checked = await done(running, file["id"], eventually, "checked")
-    assert checked["counts"] == {"good": 3, "bad": 2, "empty": 0, "known": 0, "new": 3}
+    assert checked["counts"] == {"good": 3, "bad": 2, "empty": 0, "erased": 0, "known": 0, "new": 3}
     answer = await running.client.get(f"/v1/imports/{file['id']}/errors")
     assert list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))[1:] == [
-        ["4", "贵宾", "'3' is neither true nor false (是, 否), nor a weight from 0 to 1"],
+        ["4", "贵宾", "neither true nor false (是, 否), nor a weight from 0 to 1"],
         ["5", "标签", "no tag that can be given by hand is called '动漫'; make it, or leave it out"],
     ]
     await post(running, run, json={"mapping": mapping}, status=202)
@@ -356,3 +358,52 @@ async def test_a_file_gives_tags(running: Running, eventually: Eventually) -> No
         13800138001: [("shop", 0.5, source), ("vip", 0.25, source)],
         13800138004: [("shop", 0.5, source)],
     }
+
+
+async def test_a_dry_run_says_what_the_run_would_leave_out(running: Running, eventually: Eventually) -> None:
+    """Values a trait does not take, ids that are nobody's, lines of who was erased; and the run does just that."""
+    await running.client.put("/v1/traits/definitions/level", json={"type": "integer", "enum": None})
+    old = {"profiles": [{"ids": {"user_id": "gone"}}, {"ids": {"user_id": "u9"}}]}
+    await post(running, "/v1/profiles/bulk", json=old, status=200)
+    async with running.db.transaction() as session:
+        key = await lasting.key(session, erasures.PURPOSE, since=suppressed)
+        await session.execute(
+            insert(suppressed).values(blind=erasures.blind(key, "user_id:gone"), erasure_id=1, at=NOON)
+        )
+    lines = [
+        "user_id,gender,level,birthday",
+        "u1,male,3,2001-05-06",
+        "u2,robot,4,",
+        "u3,f,many,",
+        "null,f,1,",
+        "gone,f,1,",
+    ]
+    text_ = "\n".join([*lines, "u4,f,2,06/05/2001"])
+    file = await brought(running, text_)
+    seen = []
+    for dry_run, state in ((True, "checked"), (False, "finished")):
+        order = {"mapping": file["mapping"], "dry_run": dry_run}
+        await post(running, f"/v1/imports/{file['id']}/run", json=order, status=202)
+        seen.append((await done(running, file["id"], eventually, state))["counts"])
+        answer = await running.client.get(f"/v1/imports/{file['id']}/errors")
+        told = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+        assert [line[:2] for line in told[1:]] == [["3", "gender"], ["4", "level"], ["5", ""], ["7", "birthday"]]
+        assert told[1][2] == "gender does not take this: not one of the allowed values; it takes male, female, other"
+        assert "06/05" not in answer.text, "what is wrong is told without the cell"
+    assert seen[0] == {"good": 1, "bad": 4, "empty": 0, "erased": 1, "known": 0, "new": 1}
+    assert seen[1] == seen[0]
+    assert (await running.client.get("/v1/profiles/user_id:u2")).status_code == 404
+
+
+async def test_first_lines_are_masked_but_for_admins_whose_reading_is_noted(running: Running) -> None:
+    said = "user_id,手机号,note\nu1,13800001111,hello bob@example.com\n".encode()
+    answer = await running.client.post("/v1/imports", content=said, headers=running.headers("operator"))
+    assert answer.json()["sample"][0][0] == "u1"
+    assert "1380000" not in answer.text
+    assert "bob@" not in answer.text
+    assert audit.HEADER not in answer.headers
+    url = f"/v1/imports/{answer.json()['id']}"
+    answer = await running.client.get(url)
+    assert answer.json()["sample"] == [["u1", "13800001111", "hello bob@example.com"]]
+    assert answer.headers[audit.HEADER] == f"contacts.read import:{answer.json()['id']}"
+    assert "1380000" not in (await running.client.get(url, headers=running.headers("operator"))).text

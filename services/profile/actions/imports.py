@@ -14,11 +14,12 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import bulk, giving, import_lines, profiles
+from services.profile.actions import bulk, erasures, giving, import_lines, links, plan, profiles, registry
 from services.profile.actions.giving import Gift
 from services.profile.outside import sheets
 from services.profile.outside.sheets import Opened, Unreadable
 from services.profile.rules import cells
+from services.profile.rules import events as event_rules
 from services.profile.rules import imports as rules
 from services.profile.schemas.imports import Import, ImportOrder, MappedColumn
 from services.profile.store import imports as store
@@ -61,7 +62,7 @@ class NoLines(Conflict):
     """The lines of this file are gone"""
 
 
-async def upload(session: AsyncSession, body: AsyncIterator[bytes], *, name: str, by: str) -> Import:
+async def upload(session: AsyncSession, body: AsyncIterator[bytes], *, name: str, by: str, unmasked: bool) -> Import:
     """Keep a file's lines. Raises FileTooLarge, and Invalid for one that cannot be read."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
@@ -96,7 +97,7 @@ async def upload(session: AsyncSession, body: AsyncIterator[bytes], *, name: str
         except Unreadable as error:
             raise Invalid(str(error), field="file") from error
     await store.change(session, import_id, lines=count)
-    return await shown(session, import_id)
+    return await shown(session, import_id, unmasked=unmasked)
 
 
 async def _save(body: AsyncIterator[bytes], path: Path) -> None:
@@ -154,12 +155,20 @@ async def _add(session: AsyncSession, import_id: int, piece: list[list[str]], be
     return before + len(piece)
 
 
-async def shown(session: AsyncSession, import_id: int) -> Import:
+async def shown(session: AsyncSession, import_id: int, *, unmasked: bool) -> Import:
     """One import with its first lines. Raises UnknownImport."""
     row = await _row(session, import_id)
     first = await _lines(session, import_id, after=0)
-    sample = first[1][:5] if first else []
-    return (await _shown(session, [row]))[0].model_copy(update={"sample": sample})
+    lines = first[1][:5] if first else []
+    if not unmasked:
+        lines = rules.sample(lines, row.columns, row.mapping or rules.suggest(row.columns))
+    return (await _shown(session, [row]))[0].model_copy(update={"sample": lines})
+
+
+def exposed(shown: Import) -> list[str]:
+    """The import, where its first lines stand here with contact data; for the audit log."""
+    hidden = rules.sample(shown.sample, shown.columns, shown.mapping or {})
+    return [f"import:{shown.id}"] if hidden != shown.sample else []
 
 
 async def _lines(session: AsyncSession, import_id: int, *, after: int) -> tuple[int, list[list[str]]] | None:
@@ -201,7 +210,7 @@ async def _shown(session: AsyncSession, rows: Sequence[Any]) -> list[Import]:
     return items
 
 
-async def run(session: AsyncSession, import_id: int, order: ImportOrder) -> Import:
+async def run(session: AsyncSession, import_id: int, order: ImportOrder, *, unmasked: bool) -> Import:
     """Check a file, or take it in, as a job. Raises UnknownImport, Invalid, Underway, NoLines."""
     row = await _row(session, import_id, lock=True)
     state = (await _shown(session, [row]))[0].state
@@ -224,7 +233,7 @@ async def run(session: AsyncSession, import_id: int, order: ImportOrder) -> Impo
     job_id = await jobs.begin(session, KIND, str(import_id), {"dry_run": order.dry_run}, total=row.lines)
     state = "checking" if order.dry_run else "running"
     await store.change(session, import_id, mapping=mapping, state=state, counts={}, job_id=job_id)
-    return await shown(session, import_id)
+    return await shown(session, import_id, unmasked=unmasked)
 
 
 async def step(session: AsyncSession, job: JobRow) -> Progress:
@@ -254,6 +263,7 @@ async def _take(
     mapping = {column: MappedColumn.model_validate(one) for column, one in row.mapping.items()}
     gives = any(one.tag or one.tags for one in mapping.values())
     words = await giving.words(session) if gives else {}
+    laid = await registry.registry(session)
     wrong: list[tuple[int, str, str]] = []
     good: list[tuple[int, rules.Line]] = []
     empty = 0
@@ -264,38 +274,51 @@ async def _take(
             empty += 1
             continue
         found = rules.read(cells_, row.columns, mapping, words)
-        if isinstance(found, rules.Line):
-            good.append((number, found))
+        flaws = rules.refused(found, mapping, laid.definitions) if isinstance(found, rules.Line) else found
+        if flaws or not isinstance(found, rules.Line):
+            wrong += [(number, one.column, one.message) for one in flaws]
         else:
-            wrong += [(number, one.column, one.message) for one in found]
+            good.append((number, found))
+    now = clock.now()
+    # The upload's time: a second try of the same line is the same call, and later news win over an old file.
+    calls = {
+        number: rules.call(
+            said,
+            message_id=f"import:{row.id}:{number}",
+            time=row.created_at,
+            received_at=now,
+            source=f"import:{row.id}",
+        )
+        for number, said in good
+    }
+    blind, blocked = await links.blinder(session), await plan.blocked(session)
+    origins: dict[int, str] = {}
+    for number, item in calls.items():
+        try:
+            origins[number] = event_rules.claim(item, blind, blocked).origin
+        except event_rules.Malformed as error:
+            wrong.append((number, "", str(error)))
+    erased = await erasures.erased_among(session, set(origins.values()))
+    good = [(number, said) for number, said in good if number in origins and origins[number] not in erased]
     refs = {f"{namespace}:{value}" for _, said in good for namespace, value in said.ids.items()}
     known = (await profiles.resolve(session, ResolveAsked(refs=sorted(refs)))).profile_ids
     old = sum(any(f"{name}:{value}" in known for name, value in said.ids.items()) for _, said in good)
     if not dry_run:
-        now = clock.now()
-        # The upload's time: a second try of the same line is the same call, and later news win over an old file.
-        calls = [
-            rules.call(
-                said,
-                message_id=f"import:{row.id}:{number}",
-                time=row.created_at,
-                received_at=now,
-                source=f"import:{row.id}",
-            )
-            for number, said in good
-        ]
-        refused = await bulk.take(session, calls)
+        refused = await bulk.take(session, [calls[number] for number, _ in good])
         wrong += [(good[place][0], "", why) for place, why in refused.items()]
-        taken = [said for place, (_, said) in enumerate(good) if place not in refused]
-        gifts = [Gift(said.ref, key, weight) for said in taken for key, weight in said.tags.items()]
-        await giving.hand_out(session, gifts, source=f"import:{row.id}")
+        taken = [(number, said) for place, (number, said) in enumerate(good) if place not in refused]
+        gifts = [Gift(said.ref, key, weight) for _, said in taken for key, weight in said.tags.items()]
+        unknown = await giving.hand_out(session, gifts, source=f"import:{row.id}")
+        nobody = "taken in, but without its tags: nobody is known by its id any more"
+        wrong += [(number, "", nobody) for number, said in taken if said.tags and said.ref in unknown]
     bad = len({number for number, _, _ in wrong})
     room = max(0, ERRORS - row.counts.get("bad", 0))
     await store.add_errors(session, row.id, sorted(wrong)[:room])
     return {
-        "good": len(lines) - empty - bad,
+        "good": len(lines) - empty - bad - sum(one in erased for one in origins.values()),
         "bad": bad,
         "empty": empty,
+        "erased": sum(one in erased for one in origins.values()),
         "known": old,
         "new": len(good) - old,
     }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from services.profile.actions import bulk, imports
+from services.profile.routes.profiles import unmasked
 from services.profile.schemas.imports import Bulk, BulkDone, Import, ImportOrder
-from shared.caller import CallerDep, allow
+from shared import audit
+from shared.caller import Caller, CallerDep, allow
 from shared.database import Session
 from shared.operations import HouseDep
 from shared.pages import Page, PageDep
@@ -47,6 +49,7 @@ async def upsert(session: Session, body: Bulk, caller: CallerDep) -> BulkDone:
 async def upload(
     session: Session,
     request: Request,
+    response: Response,
     caller: CallerDep,
     name: Annotated[str, Query(max_length=200, pattern=NO_NUL, description="Name of the file")] = "file",
 ) -> Import:
@@ -54,7 +57,8 @@ async def upload(
 
     The first line names the columns. Nothing is taken in yet: the answer holds the first lines and a suggested mapping.
     """
-    return await imports.upload(session, request.stream(), name=name, by=caller.id)
+    found = await imports.upload(session, request.stream(), name=name, by=caller.id, unmasked=unmasked(caller))
+    return _noted(found, response, caller)
 
 
 @router.get("/v1/imports", dependencies=[allow("profile:read")])
@@ -64,19 +68,24 @@ async def page(session: Session, asked: PageDep) -> Page[Import]:
 
 
 @router.get("/v1/imports/{import_id}", dependencies=[allow("profile:write")])
-async def by_id(session: Session, import_id: Id) -> Import:
-    """One import: how far it is, what was counted, its first lines (as brought, so for operators only)."""
-    return await imports.shown(session, import_id)
+async def by_id(session: Session, import_id: Id, caller: CallerDep, response: Response) -> Import:
+    """One import: how far it is, what was counted, its first lines; contact data in them is masked but for admins."""
+    return _noted(await imports.shown(session, import_id, unmasked=unmasked(caller)), response, caller)
+
+
+def _noted(found: Import, response: Response, caller: Caller) -> Import:
+    audit.note(response, "contacts.read", imports.exposed(found) if unmasked(caller) else ())
+    return found
 
 
 @router.post("/v1/imports/{import_id}/run", status_code=202, dependencies=[allow("profile:write")])
-async def run(session: Session, import_id: Id, body: ImportOrder) -> Import:
+async def run(session: Session, import_id: Id, body: ImportOrder, caller: CallerDep, response: Response) -> Import:
     """Check the file with this mapping (`dry_run`), or take it in. It goes on by itself, also after a restart.
 
     Lines that are wrong are left out and listed. Values count from the time of the upload: later news win. A column may
     also give a tag (`{"tag": "vip"}`: yes, no or a weight), or name the tags to give (`{"tags": true}`).
     """
-    return await imports.run(session, import_id, body)
+    return _noted(await imports.run(session, import_id, body, unmasked=unmasked(caller)), response, caller)
 
 
 @router.get(

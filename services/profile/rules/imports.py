@@ -8,6 +8,8 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from services.profile.rules import contacts, definitions
+from services.profile.rules.definitions import Definition
 from services.profile.schemas.imports import Kind, MappedColumn
 from shared.contracts import EventReceived
 
@@ -44,7 +46,7 @@ class Line(NamedTuple):
 
 
 class Wrong(NamedTuple):
-    """What is wrong with a line, and where."""
+    """What is wrong with a line, and where. It quotes no cell: what is wrong is kept in clear, and may be anybody's."""
 
     column: str
     message: str
@@ -140,7 +142,8 @@ def _tags(cell: str, target: MappedColumn, tags: Mapping[str, str]) -> dict[str,
         named = list_of(cell)
         for word in named:
             if word not in tags:
-                raise ValueError(f"no tag that can be given by hand is called {word[:100]!r}; make it, or leave it out")
+                called = contacts.masked(word[:100])
+                raise ValueError(f"no tag that can be given by hand is called {called!r}; make it, or leave it out")
         return {tags[word]: None for word in named}
     if tags.get(target.tag) != target.tag:
         raise ValueError(f"there is no tag {target.tag!r} that can be given by hand")
@@ -153,7 +156,7 @@ def _tags(cell: str, target: MappedColumn, tags: Mapping[str, str]) -> dict[str,
     except ValueError:
         weight = -1
     if not 0 <= weight <= 1:
-        raise ValueError(f"{cell[:100]!r} is neither true nor false (是, 否), nor a weight from 0 to 1")
+        raise ValueError("neither true nor false (是, 否), nor a weight from 0 to 1")
     return {target.tag: float(weight)}
 
 
@@ -179,7 +182,7 @@ def value(cell: str, kind: Kind) -> Any:
             return True
         if cell.lower() in _FALSE:
             return False
-        raise ValueError(f"{cell[:100]!r} is neither true nor false (or 是, 否)")
+        raise ValueError("neither true nor false (or 是, 否)")
     if kind == "date":
         return _date(cell)
     return list_of(cell) if kind == "list" else cell
@@ -196,9 +199,9 @@ def _number(cell: str) -> int | float:
         plain = re.sub(r"(?<=\d),(?=\d{3}(\D|$))", "", cell)
         found = float(plain)
     except ValueError as error:
-        raise ValueError(f"{cell[:100]!r} is not a number") from error
+        raise ValueError("not a number") from error
     if found != found or abs(found) == float("inf"):
-        raise ValueError(f"{cell[:100]!r} is not a number")
+        raise ValueError("not a number")
     return int(found) if found.is_integer() and abs(found) < 2**53 else found
 
 
@@ -209,7 +212,34 @@ def _date(cell: str) -> str:
             return date(*map(int, match.groups())).isoformat()
         return datetime.fromisoformat(cell).isoformat()
     except ValueError as error:
-        raise ValueError(f"{cell[:100]!r} is not a date; write it as 2024-05-01") from error
+        raise ValueError("not a date; write it as 2024-05-01") from error
+
+
+def refused(line: Line, mapping: Mapping[str, MappedColumn], laid: Mapping[str, Definition]) -> list[Wrong]:
+    """Traits of a line that are not as they were laid down (name → definition), by column."""
+    wrong: list[Wrong] = []
+    for column, target in mapping.items():
+        known = laid.get(target.trait) if target.trait is not None else None
+        if known is None or known.name not in line.traits:
+            continue
+        try:
+            definitions.taken(known, line.traits[known.name])
+        except definitions.Refused as error:
+            choices = f"; it takes {', '.join(known.enum)}" if known.enum else ""
+            wrong.append(Wrong(column, f"{known.name} does not take this: {error}{choices}"))
+    return wrong
+
+
+def sample(
+    lines: Sequence[Sequence[str]], columns: Sequence[str], mapping: Mapping[str, Mapping[str, Any]]
+) -> list[list[str]]:
+    """First lines as those see them who may not see contact data."""
+
+    def shown(column: str, cell: str) -> str:
+        target = mapping.get(column, {})
+        return str(contacts.masked(cell, str(target.get("id") or target.get("trait") or column)))
+
+    return [[shown(column, cell) for column, cell in zip(columns, line, strict=False)] for line in lines]
 
 
 def call(line: Line, *, message_id: str, time: datetime, received_at: datetime, source: str) -> EventReceived:

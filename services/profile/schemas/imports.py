@@ -55,14 +55,15 @@ class Import(Output):
     state: str = Field(description="uploaded, checking, checked, running, finished, failed")
     mapping: dict[str, Any] | None = Field(description="The mapping of the last check or run, else a suggestion")
     counts: dict[str, int] = Field(
-        description="Of the last check or run: good and bad lines, known and new viewers of the good ones"
+        description="Of the last check or run: good and bad lines, empty ones, those of erased viewers, who stay away; "
+        "known and new viewers of the good ones"
     )
     done: int = Field(description="Lines of the last check or run looked at so far")
     job_id: int | None
     error: str | None
     by: str
     created_at: datetime
-    sample: list[list[str]] = Field(default=[], description="The first lines")
+    sample: list[list[str]] = Field(default=[], description="The first lines; contact data is masked but for admins")
 
 
 class BulkProfile(Input):
