@@ -14,13 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.profile.actions import search
+from services.profile.actions import following, search
 from services.profile.actions.events import absorb
 from services.profile.app import SERVICE
 from services.profile.outside import sheets
 from services.profile.rules import cells, workbook
 from services.profile.rules.workbook import Workbook
-from shared.contracts import EventReceived
+from shared.contracts import AmongAnswered, AmongAsked, EventReceived, SegmentDefined
+from tests.harness.bus import TestBus
 from tests.harness.houses import Opening, Running
 from tests.profile.samples import call
 
@@ -218,3 +219,52 @@ def test_a_workbook_is_sent_in_pieces_of_bounded_size() -> None:
     sizes = [len(book.rows([[f"value {n} {m}"] for m in range(1000)])) for n in range(60)]
     assert max(sizes[30:]) <= 2 * max(sizes[:30])
     assert book.end()
+
+
+async def test_tags_consent_and_segments_stand_in_columns_and_a_segment_is_a_filter(
+    running: Running, bus: TestBus
+) -> None:
+    await take(
+        running,
+        call("identify", user_id="u1", traits={"consent": {"email": False}}),
+        *(call(user_id=f"u{n}") for n in (2, 3)),
+    )
+    for key in ("vip", "new"):
+        await running.client.put(f"/v1/tags/{key}", json={"name": key}, headers=running.headers("operator"))
+        body = {"refs": ["user_id:u1", "user_id:u2"] if key == "vip" else ["user_id:u2"], "weight": 0.5}
+        given = await running.client.post(f"/v1/tags/{key}/assign", json=body, headers=running.headers("operator"))
+        assert given.status_code == 200, given.text
+    fans = {1, 3}
+    await bus.answer(
+        AmongAsked, lambda it: AmongAnswered(members={key: sorted(fans & set(it.profile_ids)) for key in it.keys})
+    )
+    async with running.db.transaction() as session:
+        await following.hear(session, [SegmentDefined(key="fans", version=1, name="Fans", rule=None, archived=False)])
+    columns = ["id:user_id", "tags", "tag:vip", "consent:email", "segment:fans"]
+    found = table(await export(running, columns=columns))
+    assert found == [
+        ["user_id", "tags", "vip", "email", "fans"],
+        ["u3", "", "", "", "true"],
+        ["u2", "new; vip", "0.5", "", "false"],
+        ["u1", "vip", "0.5", "false", "true"],
+    ]
+    assert [line[0] for line in table(await export(running, columns=columns, filter={"segment": "fans"}))[1:]] == [
+        "u3",
+        "u1",
+    ]
+    listed = (await running.client.get("/v1/exports")).json()["items"]
+    assert [one["rows"] for one in listed] == [2, 3]
+    assert all(one["finished_at"] for one in listed)
+    for order, field in (
+        ({"filter": {"segment": "none"}}, "filter.segment"),
+        ({"columns": ["segment:none"]}, "columns"),
+    ):
+        answer = await running.client.post("/v1/exports", json=order, headers=running.headers("operator"))
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
+    holders = await running.client.get("/v1/tags/vip/viewers", params={"limit": 1}, headers=running.headers("viewer"))
+    assert [one["profile_id"] for one in holders.json()["items"]] == [1]
+    rest = {"limit": 5, "cursor": holders.json()["next"]}
+    assert [
+        one["profile_id"] for one in (await running.client.get("/v1/tags/vip/viewers", params=rest)).json()["items"]
+    ] == [2]
+    assert (await running.client.get("/v1/tags/none/viewers")).status_code == 404

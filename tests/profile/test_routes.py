@@ -209,3 +209,16 @@ async def test_hostile_ids_are_just_unknown(running: Running) -> None:
         await get(running, f"/v1/profiles/{ref}", status=404)
     assert (await get(running, "/v1/profiles", q="\0"))["items"] == []
     await get(running, "/v1/profiles", cursor=pages.encode({"before": 2**70}), status=422)
+
+
+async def test_a_number_is_a_telephone_number_and_a_token_is_a_channel(running: Running) -> None:
+    """Spreadsheets and careless clients send numbers; without quotes they are addresses all the same."""
+    await take(
+        running,
+        call("identify", user_id="u1", traits={"phone": 13812345678}),
+        call("identify", user_id="u2", traits={"deviceToken": "abc123"}),
+    )
+    for ref, has in (("user_id:u1", ["phone"]), ("phone:13812345678", ["phone"]), ("user_id:u2", ["push"])):
+        assert (await get(running, f"/v1/profiles/{ref}"))["has"] == has
+    shown = await get(running, "/v1/profiles/user_id:u1", role="viewer")
+    assert "1381234" not in str(shown)

@@ -533,10 +533,13 @@ async def test_validation_counts_viewers_as_they_are(running: Running) -> None:
     for key, first in (("vip", 40), ("same", 40), ("rare", 1)):
         refs = [f"user_id:u{n}" for n in range(1, first + 1)]
         await ask(running, "POST", f"/v1/tags/{key}/assign", {"refs": refs})
-    recent = datetime.now(UTC) - timedelta(minutes=5)
+    recent = datetime.now(UTC)
     buyers = [*range(1, 21), *range(41, 47)]
+    crawler = {"userAgent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"}
     await take(
         running,
+        call(user_id="u21", event="Order Completed", time=recent - timedelta(minutes=5)),  # before he had the tag
+        call(user_id="u22", event="Order Completed", time=recent, context=crawler),
         *(call(user_id=f"u{n}", event="Order Completed", time=recent) for n in (*buyers, 1, 1)),
         call(user_id="u100", event="Order Completed", time=recent - timedelta(days=40)),
     )

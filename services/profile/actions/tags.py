@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.actions import profiles, search, telling
 from services.profile.rules import tags as rules
+from services.profile.schemas.profiles import Profile
 from services.profile.schemas.tags import (
     SLUG,
     HeldTag,
@@ -211,6 +212,19 @@ async def of_profile(session: AsyncSession, profile_id: int) -> list[HeldTag]:
     """Tags of a profile, on trial or in use, by key."""
     rows = await store.of(session, profile_id, clock.now())
     return [HeldTag.model_validate(row) for row in rows if row.state != DELETED]
+
+
+async def viewers(session: AsyncSession, key: str, asked: PageAsked, *, unmasked: bool) -> Page[Profile]:
+    """Viewers who have a tag, on trial or in use, by id. Raises UnknownTag."""
+    await known(session, key)
+    after = asked.number("profile_id") or 0
+    found = await store.holders(session, key, clock.now(), after=after, limit=asked.limit + 1)
+    ids = found[: asked.limit]
+    shown = await profiles.shown(session, await identities.versions(session, ids), unmasked=unmasked)
+    return Page(
+        items=sorted(shown, key=lambda one: one.profile_id),
+        next=pages.encode({"profile_id": ids[-1]}) if len(found) > len(ids) else None,
+    )
 
 
 async def take_away(session: AsyncSession, ref: str, key: str) -> None:

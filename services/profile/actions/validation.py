@@ -42,7 +42,7 @@ async def of(session: AsyncSession, key: str, *, goal: str | None, days: int) ->
     else:
         found = await store.cells(session, key, goal=goal, since=now - timedelta(days=days), at=now)
         tagged, everybody = found.tagged, found.everybody
-        without, others = everybody - tagged, found.reached - found.both
+        without, others = everybody - tagged, found.others
         ratio = rules.lift(found.both, tagged, others, without)
         reached = GoalOutput(
             event=goal,

@@ -58,7 +58,7 @@ async def file(session: Session, house: HouseDep, export_id: Id, caller: CallerD
     unmasked = caller.role == "admin"
     name = quote(f"{export.name}.{export.format}", safe="")
     answer = StreamingResponse(
-        exports.file(house.db, export, unmasked=unmasked),
+        exports.file(house, export, unmasked=unmasked),
         media_type=TYPES[export.format],
         headers={"content-disposition": f"attachment; filename=\"export.{export.format}\"; filename*=UTF-8''{name}"},
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import AwareDatetime, StringConstraints
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 NO_NUL = "^[^\x00]*$"
 
 Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
-NONE: list[str] = []
+NONE: list[Any] = []
 
 Ref = Annotated[str, Path(description="A profile id, or namespace:value like user_id:u1 or anonymous_id:a1")]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
-from services.profile.actions import giving, tags, validation
-from services.profile.routes.profiles import NO_NUL, Ref
+from services.profile.actions import giving, profiles, tags, validation
+from services.profile.routes.profiles import NO_NUL, Ref, unmasked
+from services.profile.schemas.profiles import Profile
 from services.profile.schemas.tags import (
     AdoptInput,
     AssignmentInput,
@@ -18,6 +19,7 @@ from services.profile.schemas.tags import (
     TagOutput,
     ValidationOutput,
 )
+from shared import audit
 from shared.caller import CallerDep, allow
 from shared.database import Session
 from shared.pages import Page, PageDep
@@ -44,6 +46,14 @@ async def list_tags(
 async def get_tag(session: Session, key: Key) -> TagOutput:
     """One tag."""
     return await tags.get(session, key)
+
+
+@router.get("/v1/tags/{key}/viewers", dependencies=READ)
+async def viewers(session: Session, key: Key, asked: PageDep, caller: CallerDep, response: Response) -> Page[Profile]:
+    """Viewers who have the tag, also while it is on trial, by id."""
+    page = await tags.viewers(session, key, asked, unmasked=unmasked(caller))
+    audit.note(response, "contacts.read", await profiles.exposed(session, page.items) if unmasked(caller) else ())
+    return page
 
 
 @router.put("/v1/tags/{key}", dependencies=WRITE)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.profile.rules import cells, looks, search
 from services.profile.rules.workbook import Cell
 from services.profile.schemas.profiles import Profile
 
-PLAIN = ("profile_id", "first_seen", "last_seen", "events", "has")
+PLAIN = ("profile_id", "first_seen", "last_seen", "events", "has", "tags")
+NAMED = ("id", "trait", "tag", "consent", "segment")
 DEFAULT = ["profile_id", "id:user_id", "trait:name", "first_seen", "last_seen", "events"]
 
 
@@ -18,8 +19,11 @@ def problem(columns: Sequence[str], *, pseudonymous: bool) -> str | None:
     """Why these columns cannot be, None when they can."""
     for column in columns:
         kind, _, name = column.partition(":")
-        if column not in PLAIN and (kind not in ("id", "trait") or not name):
-            return f"{column!r} is no column; write trait:city, id:user_id or one of {', '.join(PLAIN)}"
+        if column not in PLAIN and (kind not in NAMED or not name):
+            return (
+                f"{column!r} is no column; write trait:city, id:user_id, tag:vip, consent:email, segment:fans "
+                f"or one of {', '.join(PLAIN)}"
+            )
         if pseudonymous and kind == "id":
             return f"{column!r} says who it is: a pseudonymous export holds no ids"
         if pseudonymous and kind == "trait" and (looks.speaks(name) or search.is_name(name)):
@@ -36,19 +40,39 @@ def header(columns: Sequence[str], *, pseudonymous: bool) -> list[str]:
     return ["pseudonym" if pseudonymous and name == "profile_id" else name for name in named]
 
 
-def row(profile: Profile, columns: Sequence[str], *, pseudonym: str | None) -> list[Cell]:
+class Beside(NamedTuple):
+    """What stands beside profiles: of each the weights of his tags by key, and the keys of the segments he is in."""
+
+    tags: Mapping[int, Mapping[str, float]]
+    segments: Mapping[int, Collection[str]]
+
+
+def of_kind(columns: Iterable[str], kind: str) -> list[str]:
+    """What columns of this kind name: segments of `segment:fans`."""
+    return [column.partition(":")[2] for column in columns if column.startswith(f"{kind}:")]
+
+
+def row(profile: Profile, columns: Sequence[str], beside: Beside, *, pseudonym: str | None) -> list[Cell]:
     """A viewer as a row. With a pseudonym that stands in the place of his profile id."""
-    return [_cell(profile, column, pseudonym) for column in columns]
+    return [_cell(profile, column, beside, pseudonym) for column in columns]
 
 
-def _cell(profile: Profile, column: str, pseudonym: str | None) -> Cell:
+def _cell(profile: Profile, column: str, beside: Beside, pseudonym: str | None) -> Cell:
     kind, _, name = column.partition(":")
     if column == "profile_id":
         return profile.profile_id if pseudonym is None else pseudonym
+    if column == "tags":
+        return "; ".join(sorted(beside.tags.get(profile.profile_id, ())))
     if kind == "id":
         return "; ".join(one.value for one in profile.identities if one.namespace == name)
     if kind == "trait":
         return _plain(profile.traits.get(name))
+    if kind == "tag":
+        return _plain(beside.tags.get(profile.profile_id, {}).get(name))
+    if kind == "consent":
+        return _plain(profile.consent.get(name))
+    if kind == "segment":
+        return name in beside.segments.get(profile.profile_id, ())
     value = getattr(profile, column)
     return value.isoformat() if isinstance(value, datetime) else _plain(value)
 

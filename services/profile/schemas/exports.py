@@ -19,6 +19,7 @@ class Filter(Input):
     name: Word | None = None
     has: list[Word] = Field(default_factory=list, max_length=8)
     tag: list[Word] = Field(default_factory=list, max_length=8)
+    segment: Word | None = Field(None, description="Members of this segment, as they are while the file is written")
     seen_after: AwareDatetime | None = None
     seen_before: AwareDatetime | None = None
 
@@ -33,7 +34,8 @@ class ExportOrder(Input):
         None,
         min_length=1,
         max_length=100,
-        description="profile_id, first_seen, last_seen, events, has, id:<namespace>, trait:<name>",
+        description="profile_id, first_seen, last_seen, events, has, tags, id:<namespace>, trait:<name>, tag:<key> "
+        "(its weight), consent:<purpose>, segment:<key>",
     )
     pseudonymous: bool = Field(False, description="A pseudonym instead of the profile id; no ids, names, contact data")
     domain: str = Field(
@@ -56,3 +58,5 @@ class Export(Output):
     by: str
     created_at: datetime
     file: str = Field(description="Path of the file")
+    rows: int | None = Field(description="Viewers written by the last download so far; null before the first")
+    finished_at: datetime | None = Field(description="When the last download was complete; null while it is not")

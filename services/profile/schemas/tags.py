@@ -159,7 +159,10 @@ class Between(Output):
 
 
 class GoalOutput(Output):
-    """How viewers with and without the tag reach a goal: whether the tag goes with it, not whether it causes it."""
+    """How viewers with and without the tag reach a goal: whether the tag goes with it, not whether it causes it.
+
+    Of who has the tag counts what he did since he has it: who just got it had little time.
+    """
 
     event: str
     days: int

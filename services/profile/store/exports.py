@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.tables import exports
@@ -21,6 +21,12 @@ async def create(session: AsyncSession, **values: Any) -> Row[Any]:
 async def by_id(session: AsyncSession, export_id: int) -> Row[Any] | None:
     """One export."""
     return (await session.execute(select(exports).where(exports.c.id == export_id))).one_or_none()
+
+
+async def note(session: AsyncSession, export_id: int, *, rows: int, finished_at: datetime | None) -> None:
+    """How far a download is."""
+    its = update(exports).where(exports.c.id == export_id)
+    await session.execute(its.values(rows=rows, finished_at=finished_at))
 
 
 async def page(session: AsyncSession, *, before: int | None, limit: int) -> Sequence[Row[Any]]:

@@ -91,7 +91,8 @@ async def last_heard(session: AsyncSession, day: date, *, among: Collection[str]
         .order_by(last.desc())
         .limit(limit)
     )
-    return (await session.execute(statement)).all()
+    found: Sequence[Row[Any]] = (await session.execute(statement)).all()
+    return found
 
 
 async def known(session: AsyncSession, names: Sequence[str]) -> tuple[int, dict[str, int]]:

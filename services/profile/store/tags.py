@@ -67,13 +67,15 @@ _HELD = text(
     SELECT profile_id, key, max(weight), min(since) FROM (
       SELECT i.profile_id, g.key, g.weight, g.since
       FROM identities i JOIN tagged g ON g.origin = i.origin JOIN tags t ON t.key = g.key
-      WHERE i.profile_id = ANY(:ids) AND t.state = 'in_use' AND (g.expires_at IS NULL OR g.expires_at > :at)
+      WHERE i.profile_id = ANY(:ids) AND t.state = ANY(:states) AND (g.expires_at IS NULL OR g.expires_at > :at)
       UNION ALL
       SELECT f.profile_id, f.key, t.weight, f.since FROM followers f JOIN tags t ON t.key = f.key
-      WHERE f.profile_id = ANY(:ids) AND t.state = 'in_use' AND NOT (f.gone AND f.told)
+      WHERE f.profile_id = ANY(:ids) AND t.state = ANY(:states) AND NOT (f.gone AND f.told)
     ) AS held GROUP BY profile_id, key ORDER BY profile_id, key
     """
-).bindparams(bindparam("ids", type_=ARRAY(BigInteger)), bindparam("at", type_=TIME))
+).bindparams(
+    bindparam("ids", type_=ARRAY(BigInteger)), bindparam("states", type_=ARRAY(Text)), bindparam("at", type_=TIME)
+)
 
 _OF = text(
     """
@@ -87,13 +89,16 @@ _OF = text(
     """
 ).bindparams(bindparam("at", type_=TIME))
 
-# Who has a tag, as a relation (profile_id); `at` says which assignments have expired.
-HOLDERS = """
-    SELECT i.profile_id FROM tagged g JOIN identities i ON i.origin = g.origin
+# Who has a tag by each way, and since when, as a relation; `at` says which assignments have expired.
+HOLDINGS = """
+    SELECT i.profile_id, g.since FROM tagged g JOIN identities i ON i.origin = g.origin
     WHERE g.key = :key AND (g.expires_at IS NULL OR g.expires_at > :at)
-    UNION
-    SELECT f.profile_id FROM followers f WHERE f.key = :key AND NOT (f.gone AND f.told)
+    UNION ALL
+    SELECT f.profile_id, f.since FROM followers f WHERE f.key = :key AND NOT (f.gone AND f.told)
 """
+
+HOLDERS = f"SELECT DISTINCT profile_id FROM ({HOLDINGS}) AS holdings"  # noqa: S608 - our own words
+"""Who has a tag (profile_id)."""
 
 
 async def by_key(session: AsyncSession, key: str, *, lock: bool = False) -> Row[Any] | None:
@@ -112,8 +117,9 @@ async def by_kind(
 
 async def using(session: AsyncSession, segments: Collection[str] | None) -> Sequence[Row[*tuple[Any, ...]]]:
     """Tags that follow one of these segments (None: any): key, name, segment."""
-    query = select(tags.c.key, tags.c.name, tags.c.segment)
-    query = query.where(tags.c.segment.is_not(None), tags.c.state != "deleted")
+    query = select(tags.c.key, tags.c.name, tags.c.segment).where(
+        tags.c.segment.is_not(None), tags.c.state != "deleted"
+    )
     if segments is not None:
         query = query.where(tags.c.segment.in_(segments))
     return (await session.execute(query.order_by(tags.c.segment, tags.c.key))).all()
@@ -204,10 +210,13 @@ async def take_away(session: AsyncSession, profile_id: int, key: str) -> bool:
     return bool(gone.all())
 
 
-async def held(session: AsyncSession, profile_ids: Iterable[int], at: datetime) -> dict[int, dict[str, Has]]:
-    """Tags in use that each of these profiles has, by key; who has none is left out."""
+async def held(
+    session: AsyncSession, profile_ids: Iterable[int], at: datetime, *, trial: bool = False
+) -> dict[int, dict[str, Has]]:
+    """Tags in use, or on `trial` too, that each of these profiles has, by key; who has none is left out."""
     found: dict[int, dict[str, Has]] = {}
-    for profile_id, key, weight, since in await session.execute(_HELD, {"ids": sorted(profile_ids), "at": at}):
+    asked = {"ids": sorted(profile_ids), "states": [IN_USE, *(["trial"] if trial else [])], "at": at}
+    for profile_id, key, weight, since in await session.execute(_HELD, asked):
         found.setdefault(profile_id, {})[key] = Has(weight, since)
     return found
 

@@ -9,27 +9,33 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.store.tags import HOLDERS
+from services.profile.store.tags import HOLDERS, HOLDINGS
 from services.profile.tables.identities import profiles
 from shared.tables import TIME
 
 
 class Cells(NamedTuple):
-    """Viewers: all, with the tag, who reached the goal, both."""
+    """Viewers: all, with the tag, without it who reached the goal, with it who reached it since they have it."""
 
     everybody: int
     tagged: int
-    reached: int
+    others: int
     both: int
 
 
+# What a viewer did before he had the tag says nothing about it, so of him only what came after counts.
 _REACHED = text(
     f"""
-    WITH holders AS MATERIALIZED ({HOLDERS}),
-    reached AS (SELECT DISTINCT profile_id FROM events WHERE event = :goal AND time > :since AND time <= :at)
+    WITH holders AS MATERIALIZED (
+      SELECT profile_id, min(since) AS since FROM ({HOLDINGS}) AS h GROUP BY profile_id
+    ),
+    reached AS (
+      SELECT profile_id, max(time) AS last FROM events
+      WHERE event = :goal AND time > :since AND time <= :at AND NOT context ? 'bot' GROUP BY profile_id
+    )
     SELECT (SELECT count(*) FROM profiles) AS everybody, (SELECT count(*) FROM holders) AS tagged,
-      (SELECT count(*) FROM reached) AS reached,
-      (SELECT count(*) FROM reached JOIN holders USING (profile_id)) AS both
+      (SELECT count(*) FROM reached LEFT JOIN holders USING (profile_id) WHERE holders.profile_id IS NULL) AS others,
+      (SELECT count(*) FROM reached JOIN holders USING (profile_id) WHERE reached.last >= holders.since) AS both
     """  # noqa: S608 - built of our own words
 ).bindparams(bindparam("at", type_=TIME), bindparam("since", type_=TIME))
 
@@ -51,9 +57,9 @@ _OTHERS = text(
 
 
 async def cells(session: AsyncSession, key: str, *, goal: str, since: datetime, at: datetime) -> Cells:
-    """How many viewers have a tag, reached a goal after `since`, both, and how many there are."""
+    """How many viewers there are, have a tag, and reached a goal after `since`, with the tag and without."""
     row = (await session.execute(_REACHED, {"key": key, "goal": goal, "since": since, "at": at})).one()
-    return Cells(row.everybody, row.tagged, row.reached, row.both)
+    return Cells(row.everybody, row.tagged, row.others, row.both)
 
 
 async def coverage(session: AsyncSession, key: str, at: datetime) -> tuple[int, int]:

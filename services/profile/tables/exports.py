@@ -20,5 +20,7 @@ exports = Table(
     Column("domain", Text, nullable=False, server_default="analytics", comment="of its pseudonyms"),
     Column("by", Text, nullable=False, comment="the key that asked"),
     Column("created_at", TIME, nullable=False),
+    Column("rows", BigInteger, comment="viewers written by the last download so far"),
+    Column("finished_at", TIME, comment="when it was complete"),
     comment="What each export holds; the file is written while it is downloaded and kept nowhere",
 )
