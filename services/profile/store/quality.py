@@ -80,8 +80,9 @@ async def since(session: AsyncSession, day: date) -> Sequence[Row[Any]]:
 async def last_heard(session: AsyncSession, day: date, *, among: Collection[str], limit: int) -> Sequence[Row[Any]]:
     """Sources that sent calls since that day and are not among these: source, last; the latest first."""
     last = func.max(quality_counts.c.last).label("last")
+    columns: list[Any] = [quality_counts.c.source, last]
     statement = (
-        select(quality_counts.c.source, last)
+        select(*columns)
         .where(
             quality_counts.c.day >= day,
             quality_counts.c.source != func.all(bindparam(None, sorted(among), ARRAY(Text))),
@@ -91,8 +92,7 @@ async def last_heard(session: AsyncSession, day: date, *, among: Collection[str]
         .order_by(last.desc())
         .limit(limit)
     )
-    found: Sequence[Row[Any]] = (await session.execute(statement)).all()
-    return found
+    return (await session.execute(statement)).all()
 
 
 async def known(session: AsyncSession, names: Sequence[str]) -> tuple[int, dict[str, int]]:
