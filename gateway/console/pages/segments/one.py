@@ -104,6 +104,8 @@ def _acts(desk: Desk, one: dict[str, Any]) -> None:
         if write:
             ui.menu_item(t("segments.snapshot"), lambda: _snapshot(desk, one))
             ui.menu_item(t("segments.archive"), lambda: _archive(desk, one))
+        elif desk.may("segment:write"):
+            ui.menu_item(t("segments.restore"), lambda: _restore(desk, key))
 
 
 def _snapshot(desk: Desk, one: dict[str, Any]) -> None:
@@ -118,13 +120,14 @@ def _snapshot(desk: Desk, one: dict[str, Any]) -> None:
 
 
 async def _archive(desk: Desk, one: dict[str, Any]) -> None:
-    """Ask, with what depends on it; other segments that ask it forbid it."""
+    """Ask, with what depends on it: other segments that ask it, and what uses it, forbid it."""
     told = await desk.api.get(f"/v1/segments/{one['key']}/dependencies")
-    if told["asked_by"]:
+    if told["asked_by"] or told["used_by"]:
         with parts.dialog(t("segments.archive")) as shown:
             ui.label(t("segments.needed")).classes("m-pre")
             for key in told["asked_by"]:
                 ui.link(key, f"/segments/{key}")
+            overview.uses(told["used_by"])
             with parts.row().style("justify-content:flex-end"):
                 parts.button(t("shared.close"), shown.close)
         shown.open()
@@ -133,3 +136,9 @@ async def _archive(desk: Desk, one: dict[str, Any]) -> None:
     if await parts.confirm(one["name"], question, action=t("segments.archive")):
         await desk.api.delete(f"/v1/segments/{one['key']}")
         ui.navigate.to("/segments")
+
+
+async def _restore(desk: Desk, key: str) -> None:
+    """Take it back: a rule is filled again, a list has the members it had."""
+    await desk.api.post(f"/v1/segments/{key}/restore")
+    ui.navigate.reload()

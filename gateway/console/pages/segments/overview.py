@@ -62,14 +62,14 @@ async def _contacts(desk: Desk, key: str) -> None:
 
 
 async def draw_uses(desk: Desk, one: dict[str, Any]) -> None:
-    """Which segments it asks, and which ask it."""
+    """Which segments it asks, which ask it, and which campaigns, creatives and tags use it or those."""
     told, every = await asyncio.gather(
         desk.api.get(f"/v1/segments/{one['key']}/dependencies"), desk.api.every("/v1/segments")
     )
     names = {segment["key"]: segment["name"] for segment in every}
     with parts.grid():
         for side in ("asks", "asked_by"):
-            with parts.panel(t(f"segments.uses.{side}"), hint=t(f"segments.uses.{side}_hint"), span=6):
+            with parts.panel(t(f"segments.uses.{side}"), hint=t(f"segments.uses.{side}_hint"), span=4):
                 direct, whole = told[side], told[f"{side}_in_all"]
                 if not whole:
                     parts.empty("hub", t(f"segments.uses.{side}_none"))
@@ -78,3 +78,21 @@ async def draw_uses(desk: Desk, one: dict[str, Any]) -> None:
                         ui.link(names.get(key, key), f"/segments/{key}")
                         if key not in direct:
                             parts.badge(t("segments.indirect"))
+        with parts.panel(t("segments.uses.used_by"), hint=t("segments.uses.used_by_hint"), span=4):
+            if told["unasked"]:
+                parts.alert(t("segments.uses.unasked", services=", ".join(told["unasked"])), tone="warn")
+            elif not told["used_by"]:
+                parts.empty("campaign", t("segments.uses.used_by_none"))
+            uses(told["used_by"])
+
+
+def uses(found: list[dict[str, Any]]) -> None:
+    """Campaigns, creatives and tags by name; where the console has a page of it, with the way there."""
+    for one in found:
+        with parts.row():
+            parts.badge(t(f"segments.uses.kinds.{one['kind']}"))
+            if one["kind"] == "campaign":
+                ui.link(one["name"], f"/campaigns/{one['key']}")
+            else:
+                ui.label(one["name"])
+                ui.label(one["key"]).classes("m-mono m-mute m-small")

@@ -23,6 +23,7 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
                     parts.Column("version", t("segments.version"), number=True, width="60px"),
                     parts.Column("name", t("segments.name")),
                     parts.Column("at", t("segments.from_when")),
+                    parts.Column("by", t("segments.author")),
                 ],
                 [_row(desk, one, version) for version in versions],
                 key="version",
@@ -65,6 +66,7 @@ def _row(desk: Desk, one: dict[str, Any], version: dict[str, Any]) -> dict[str, 
         "version": version["version"],
         "name": version["name"] + archived,
         "at": parts.When(version["at"]),
+        "by": version["by"] or "",
         "acts": ["diff", *(["back"] if may else [])],
     }
 
