@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -64,6 +64,10 @@ async def test_an_operator_writes_to_a_segment_and_sees_what_it_brought(
     assert html is not None
     links = re.findall(r'(?:href|src)="([^"]+)"', html.get_content())
     way_out = str(letter["List-Unsubscribe"]).strip("<>")
+    [mine] = (await ok(operator.get("/v1/messages", params={"profile": "user_id:w3"})))["items"]
+    # Who follows a link the moment it was sent counts as a scanner.
+    readable = datetime.fromisoformat(mine["called_at"]) + timedelta(seconds=6)
+    await eventually(lambda: datetime.now(UTC) > readable)
     async with httpx.AsyncClient(headers=BROWSER, trust_env=False) as reader:
         click, picture = (town_url(town, one) for one in links)
         assert (await reader.get(picture)).headers["content-type"] == "image/gif"
