@@ -21,6 +21,7 @@ from services.profile.rules import aggregates as rules
 from services.profile.rules import habits, interests
 from services.profile.store import aggregates
 from services.profile.tables import events
+from shared import days
 from shared.contracts import EventReceived
 from shared.database import Database
 from shared.settings import Settings
@@ -299,7 +300,7 @@ def test_sessions_are_those_of_the_sorted_events(seconds: list[int]) -> None:
 )
 @given(seconds=st.lists(st.integers(1_740_000_000, 1_780_000_000), max_size=40))
 def test_days_are_those_of_the_calendar(zone: str, seconds: list[int]) -> None:
-    its = habits.zone(zone)
+    its = days.zone(zone)
     expected = {datetime.fromtimestamp(second, its).date() for second in seconds}
     rising = np.array(sorted(seconds), np.int64)
     assert habits.days(habits.Spans(rising, rising), zone) == len(expected)

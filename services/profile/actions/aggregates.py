@@ -14,7 +14,7 @@ from services.profile.rules.aggregates import Happened, Month, Terms
 from services.profile.rules.interests import Thing
 from services.profile.settings import Portrait
 from services.profile.store import aggregates, items
-from shared import clock
+from shared import clock, days
 from shared.contracts import ItemUpdated
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class UnknownZone(ValueError):
 def terms() -> Terms:
     """The options of this process; the app asks for them at its start. Raises UnknownZone."""
     options = Portrait()
-    if habits.zone(options.time_zone) is None:
+    if days.zone(options.time_zone) is None:
         raise UnknownZone(options.time_zone)
     return Terms(options.time_zone, options.interest_half_life_days * 86_400)
 
