@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.rules import aggregates as rules
-from services.profile.rules import habits, interests
+from services.profile.rules import interests
 from services.profile.rules.aggregates import Happened, Month, Terms
 from services.profile.rules.interests import Thing
 from services.profile.settings import Portrait
