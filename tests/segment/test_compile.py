@@ -9,13 +9,14 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.segment.rules.compile import Known, members
 from services.segment.schemas.rule import parse
 from tests.segment import naive, worlds
-from tests.segment.naive import Person
+from tests.segment.naive import Happening, Person
 from tests.segment.worlds import MICROSECOND, NOW
 
 MANY: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck)}
@@ -119,3 +120,20 @@ def test_it_promises_until_when(world: Any, people: list[Person]) -> None:
                 for moment in (instant - MICROSECOND, instant, instant + MICROSECOND):
                     if moment > NOW and (following is None or moment < following):
                         assert naive.holds(rule, person, moment, world) is inside, (key, moment)
+
+
+@pytest.mark.parametrize("measure", ["sum", "avg"])
+def test_a_number_too_large_to_be_summed_breaks_nobodys_answer(measure: str) -> None:
+    def paid(profile_id: int, *prices: float) -> Person:
+        times = [NOW - place * MICROSECOND for place in range(len(prices))]
+        spent = [
+            Happening("opens", at, {"price": price}, f"e{profile_id}.{place}")
+            for place, (at, price) in enumerate(zip(times, prices, strict=True))
+        ]
+        return Person(profile_id=profile_id, events=spent)
+
+    people = [paid(1, 1e15), paid(2, 1e300, 5), paid(3, -1e15, 7.5), paid(4, 2), paid(5, 1e12)]
+    rule = {"did": "opens", "measure": {measure: "price"}, "times": {"gte": 5}, "within": "1d"}
+    found = warehouse(people).sql(members(parse(rule), NOW, {}).sql).fetchall()
+    expected = {one.profile_id for one in people if naive.holds(rule, one, NOW, {"s": rule})}
+    assert {row[0] for row in found} == expected == {2, 3, 5}

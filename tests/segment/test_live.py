@@ -41,7 +41,8 @@ async def filled(home: Running, key: str) -> dict[str, Any]:
         assert found["filling"] is None, found
         return found
 
-    return await eventually(check)
+    # the first fill starts the warehouse, which takes its time on a busy machine
+    return await eventually(check, timeout=60)
 
 
 async def members(home: Running, key: str) -> dict[int, str]:

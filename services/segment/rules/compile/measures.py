@@ -112,8 +112,14 @@ def _measure(leaf: Did, events: Events, seen: Window) -> Callable[[Any], Any]:
         case "max":
             name = column("max", lambda table, matching: numbers(table).max(where=matching))
             return lambda table: table[name]
-    # in whole millionths, so that it does not matter in which order they are added
-    total = column("sum", lambda table, matching: _millionths(any_number(table)).sum(where=small(table, matching)))
+
+    def whole(table: Any) -> Any:
+        """In whole millionths, so that it does not matter in which order they are added."""
+        # The engine casts before it filters: a number that no int64 holds must not be there at all.
+        number = any_number(table)
+        return _millionths(ibis.ifelse(number.between(-MAX_SUMMED, MAX_SUMMED), number, ibis.null("float64")))
+
+    total = column("sum", lambda table, matching: whole(table).sum(where=small(table, matching)))
     if kind == "sum":
         return lambda table: table[total].fill_null(0)
     count = column("small", lambda table, matching: table.count(where=small(table, matching)))
