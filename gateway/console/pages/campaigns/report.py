@@ -30,8 +30,9 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
             unmeasured = drafts.measured(one)
             if unmeasured != "opens_clicks" and not funnel["opened"]:
                 ui.label(t(f"campaigns.measured.{unmeasured}")).classes("m-mute m-small")
-            if funnel["machine_opened"]:
-                ui.label(t("campaigns.machines", n=desk.number(funnel["machine_opened"]))).classes("m-mute m-small")
+            for figure, words in (("machine_opened", "machines"), ("machine_clicked", "machine_clicks")):
+                if funnel[figure]:
+                    ui.label(t(f"campaigns.{words}", n=desk.number(funnel[figure]))).classes("m-mute m-small")
         with parts.panel(t("campaigns.trend"), hint=t("campaigns.trend_hint"), span=6):
             _trend(desk, one, told)
         with parts.panel(t("campaigns.effect"), span=6):
