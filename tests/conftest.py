@@ -23,6 +23,13 @@ from tests.harness.houses import Opening
 from tests.harness.suite import Suite
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file goes to one worker and shares an installation there; the files of the console share one together."""
+    for item in items:
+        whole = item.path.parent if item.path.parent.name == "console" else item.path
+        item.add_marker(pytest.mark.xdist_group(str(whole.relative_to(item.config.rootpath))))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _plain_log() -> None:
     """Without a word, structlog draws every traceback with all local variables: seconds for each."""

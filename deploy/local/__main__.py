@@ -80,8 +80,8 @@ def _run(command: str, options: argparse.Namespace, rest: list[str]) -> int:
 
         return up(demo=options.demo)
     if command == "test":
-        # Whole files go to two workers: tests wait for servers much of the time, and a file shares its installation.
-        parallel = () if rest else ("-n", "2", "--dist", "loadfile")
+        # Two workers, since tests wait for servers much of the time; tests/conftest.py says what goes to one of them.
+        parallel = () if rest else ("-n", "2", "--dist", "loadgroup")
         return subprocess.run((sys.executable, "-m", "pytest", *parallel, *rest), cwd=HOME, check=False).returncode
     if command == "check":
         from deploy.local.checks import check
