@@ -53,6 +53,8 @@ class Service:
     rests: Mapping[str, float] = field(default_factory=dict)
     """Seconds its reader of a stream rests after a batch: what comes meanwhile shares the next transaction. For facts
     that need not be acted on at once."""
+    abreast: Mapping[str, int] = field(default_factory=dict)
+    """Transactions that a large batch of a stream is cut into by partition, to go side by side."""
     jobs: tuple[Job, ...] = ()
     settings: type[Settings] = Settings
     memory: Callable[[House], contextlib.AbstractAsyncContextManager[Any]] | None = None
@@ -125,8 +127,8 @@ async def open_house(service: Service, settings: Settings) -> AsyncIterator[Hous
         relay = Relay(database, bus)
         closing.push_async_callback(relay.close)
         for stream in dict.fromkeys(on.fact.stream for on in service.listeners):
-            rest = service.rests.get(stream, 0.0)
-            reader = Reader(database, bus, stream, service.listeners, rest=rest)
+            rest, abreast = service.rests.get(stream, 0.0), service.abreast.get(stream, 1)
+            reader = Reader(database, bus, stream, service.listeners, rest=rest, abreast=abreast)
             house.readers.append(reader)
             closing.push_async_callback(reader.close)
         closing.push_async_callback(loops.stop)

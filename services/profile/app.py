@@ -25,6 +25,7 @@ SERVICE = Service(
     steps=STEPS,
     jobs=JOBS,
     rests={"FACTS": 0.1},
+    abreast={"INTAKE": 3},
     changed=plan.changed,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -30,6 +30,9 @@ BATCH = 256
 BATCH_BYTES = 4 * 1024 * 1024
 """A transaction takes no further message once it has this many bytes: a full one then takes well under a second."""
 
+SHARE = 500
+"""Facts that a transaction of its own must be worth: with fewer its own cost is what counts."""
+
 LOOK = 2.0
 """Seconds between looks at the locks: whether they are still held, and whether another replica has left some."""
 
@@ -38,16 +41,25 @@ class Reader:
     """One service's reader of one stream. It reads the partitions whose advisory locks it holds.
 
     `rest` are the seconds after a batch in which what comes is left waiting to share the next transaction. A full
-    batch is followed by the next at once.
+    batch is followed by the next at once, and cut into `abreast` transactions by partition, side by side: while
+    Postgres works on one this process works on another.
     """
 
     def __init__(
-        self, database: Database, bus: Bus, stream: str, listeners: Sequence[On], *, rest: float = 0.0
+        self,
+        database: Database,
+        bus: Bus,
+        stream: str,
+        listeners: Sequence[On],
+        *,
+        rest: float = 0.0,
+        abreast: int = 1,
     ) -> None:
         self.database = database
         self.bus = bus
         self.stream = stream
         self.rest = rest
+        self.abreast = abreast
         self.apply = Apply([on for on in listeners if on.fact.stream == stream])
         self.parts = list(decoding.parts(stream))
         self.must_catch_up = {on.fact.owner for on in listeners if on.catch_up and on.fact.stream == stream}
@@ -152,32 +164,61 @@ class Reader:
             return
         if news:
             telemetry.trace.set(news[0].trace or telemetry.new_trace())
-        runs = layers(news)
-        place = self.stream, self.created
         with BATCH_SECONDS.labels(self.stream).time():
-            try:
-                if any(message.bad for message in news):
-                    raise _Undecodable
-                async with self.database.transaction() as session:
-                    await positions.move(session, *place, old=self.positions, new=moved, numbers=numbers)
-                    for kind, run in runs:
-                        items = [item for message in run for item in message.items]
-                        if items:
-                            await self.apply.all(session, kind, items)
-            except Exception as error:
-                if is_outage(error):
-                    raise
-                if not isinstance(error, _Undecodable):
-                    log.warning("batch failed on its content, looking for the culprit", error=repr(error)[:500])
-                async with self.database.transaction() as session:
-                    await positions.move(session, *place, old=self.positions, new=moved, numbers=numbers)
-                    for kind, run in runs:
-                        await dead.salvage(session, self.apply, self.stream, kind, run)
-        self.positions.update(moved)
-        self.numbers.update(numbers)
+            shares = [self._share(news, moved, numbers, parts) for parts in self._cut(news, moved)]
+            # Every share ends before an error of one is told: what begins anew must not meet what still goes on.
+            for error in await asyncio.gather(*shares, return_exceptions=True):
+                if isinstance(error, BaseException):
+                    raise error
+        BEHIND.labels(self.stream).set(max(0.0, time.time() - received[-1].at / 1e9))
+
+    def _cut(self, news: Sequence[Heard], moved: Mapping[int, int]) -> list[set[int]]:
+        """The partitions of each transaction: one for all, unless there is much to take in."""
+        size = dict.fromkeys(moved, 0)
+        for message in news:
+            size[message.part] += len(message.items)
+        abreast = min(self.abreast, sum(size.values()) // SHARE, len(moved))
+        if abreast < 2:
+            return [set(moved)]
+        shares: list[set[int]] = [set() for _ in range(abreast)]
+        laden = [0] * abreast
+        for part in sorted(moved, key=lambda one: (-size[one], one)):  # the largest first, each to the least laden
+            least = laden.index(min(laden))
+            shares[least].add(part)
+            laden[least] += size[part]
+        return shares
+
+    async def _share(
+        self, news: Sequence[Heard], moved: Mapping[int, int], numbers: Numbers, parts: set[int]
+    ) -> None:
+        """Take in these partitions of a batch, in one transaction with their positions."""
+        its = [message for message in news if message.part in parts]
+        new = {part: moved[part] for part in sorted(parts)}
+        noted = {key: n for key, n in numbers.items() if key[1] in parts}
+        runs = layers(its)
+        place = self.stream, self.created
+        try:
+            if any(message.bad for message in its):
+                raise _Undecodable
+            async with self.database.transaction() as session:
+                await positions.move(session, *place, old=self.positions, new=new, numbers=noted)
+                for kind, run in runs:
+                    items = [item for message in run for item in message.items]
+                    if items:
+                        await self.apply.all(session, kind, items)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            if not isinstance(error, _Undecodable):
+                log.warning("batch failed on its content, looking for the culprit", error=repr(error)[:500])
+            async with self.database.transaction() as session:
+                await positions.move(session, *place, old=self.positions, new=new, numbers=noted)
+                for kind, run in runs:
+                    await dead.salvage(session, self.apply, self.stream, kind, run)
+        self.positions.update(new)
+        self.numbers.update(noted)
         for kind, run in runs:
             READ.labels(self.stream, kind).inc(sum(len(message.items) for message in run))
-        BEHIND.labels(self.stream).set(max(0.0, time.time() - received[-1].at / 1e9))
 
     async def _drop(self) -> None:
         pull, self._pull, self._turned = self._pull, None, False

@@ -142,9 +142,9 @@ class Suite:
             family = psutil.Process(process.pid)
             for one in (family, *family.children()) if name == "postgres" else (family,):
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    # A session's title is `postgres: user database address …`.
-                    title = " ".join(one.cmdline()).split()
-                    serves = title[1] if one is not family and title[1] in self.plan.database_urls else ""
+                    # A session's title is `postgres: user database address …`, and none yet where it has just begun.
+                    _, user, *_ = [*" ".join(one.cmdline()).split(), "", ""]
+                    serves = user if one is not family and user in self.plan.database_urls else ""
                     label = f"{name} for {serves}" if serves else name
                     seconds[label] = seconds.get(label, 0.0) + sum(one.cpu_times()[:2])
         return seconds
@@ -164,6 +164,13 @@ class Suite:
         text = await self.metrics("gateway")
         found = dict(re.findall(r"^marquee_intake_(events|messages)_total (\S+)$", text, re.MULTILINE))
         return Taken(events=int(float(found["events"])), messages=int(float(found["messages"])))
+
+    async def read(self, service: str, kind: str) -> int:
+        """Facts of this kind that the service has taken in since it was started."""
+        found = re.findall(
+            rf'^marquee_reader_items_total{{kind="{re.escape(kind)}",.*}} (\S+)$', await self.metrics(service), re.M
+        )
+        return int(sum(map(float, found)))
 
     @contextlib.contextmanager
     def spare_bus(self) -> Iterator[dict[str, str]]:

@@ -102,8 +102,8 @@ class Shelf:
     stream: str
     readers: list[Reader] = field(default_factory=list)
 
-    def reader(self, *listeners: On, rest: float = 0.0) -> Reader:
-        self.readers.append(Reader(self.db, self.bus, self.stream, listeners, rest=rest))
+    def reader(self, *listeners: On, rest: float = 0.0, abreast: int = 1) -> Reader:
+        self.readers.append(Reader(self.db, self.bus, self.stream, listeners, rest=rest, abreast=abreast))
         return self.readers[-1]
 
     async def noted(self) -> list[str]:
