@@ -58,8 +58,9 @@ def make(
     """
     ports: dict[str, int] = {"gateway": place.port}
     for name in ("postgres", "nats", "nats_monitor", *BEHIND):
-        port = earlier.get(name, 0)
-        ports[name] = port if port and processes.is_free(port) else processes.free_port(taken=ports.values())
+        port, taken = earlier.get(name, 0), {*ports.values(), place.console_port or 0}
+        free = port and port not in taken and processes.is_free(port)
+        ports[name] = port if free else processes.free_port(taken=taken)
     if place.console_port != 0:
         ports["console"] = _console_port(place, ports, earlier.get("console", 0))
     given = {

@@ -52,12 +52,12 @@ def found(tool: httpx.Client, filters: Filters) -> set[int]:
     """Ids of all viewers of the list."""
     wanted = {name: value for name, value in filters.as_query().items() if value is not None}
     ids: set[int] = set()
-    while True:
-        page = tool.get("/v1/profiles", params={**wanted, "limit": 200}).json()
+    cursor: str | None = ""
+    while cursor is not None:
+        page = tool.get("/v1/profiles", params={**wanted, "limit": 200} | ({"cursor": cursor} if cursor else {})).json()
         ids |= {one["profile_id"] for one in page["items"]}
-        if page.get("next") is None:
-            return ids
-        wanted["cursor"] = page["next"]
+        cursor = page.get("next")
+    return ids
 
 
 def saved(tool: httpx.Client, filters: Filters) -> tuple[int, set[int]]:

@@ -162,6 +162,8 @@ async def test_what_the_log_does_not_tell_stands_there_too(
         await ok(front_end.post("/v1/track", json=body))
     consent = {"consent": {"email": True, "sms": False}, "email": "heavy@example.com"}
     await ok(front_end.post("/v1/identify", json={"userId": user, "traits": consent}))
+    await ok(operator.put("/v1/tags/regular", json={"name": "Regular"}))
+    await ok(operator.put(f"/v1/profiles/user_id:{user}/tags/regular", json={}))
     await portrait(operator, user, before + 4)
 
     async def said() -> dict[str, Any]:
@@ -185,6 +187,7 @@ async def test_what_the_log_does_not_tell_stands_there_too(
     assert found["habits"]["devices"] == [{"name": "phone/iOS", "events": 4, "share": 1.0}]
     touches = [found[name]["campaign"] for name in ("first_touch", "last_touch")]
     assert touches == ["spring", "summer"]
-    assert all(found[part] for part in found if part not in ("other_interests", "since")), found
+    assert all(found[part] for part in found if part not in ("other_interests", "since", "bots")), found
+    assert [one["key"] for one in found["tags"]] == ["regular"]
     page = await ok(operator.get(f"/v1/viewers/user_id:{user}"))
     assert page["portrait"]["interactions"] == found["interactions"]

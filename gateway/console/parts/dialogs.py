@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 
-from nicegui import ui
+from nicegui import background_tasks, ui
 
 from gateway.console.desk import t
 from gateway.console.parts.attributes import attributes
 from gateway.console.parts.basics import button, row
 
+LINGERS = 120.0
+"""Seconds that a closed dialog is kept: longer than any call to the gateway takes."""
+
 
 @contextlib.contextmanager
 def dialog(title: str, *, wide: bool = False) -> Iterator[ui.dialog]:
-    """A dialog to be filled and opened: `with dialog(…) as it: …` then `it.open()` or `await it`. Esc closes it."""
-    with ui.dialog() as made, ui.element("div").classes("m-dialog m-wide" if wide else "m-dialog"):
+    """A dialog to be filled and opened: `with dialog(…) as it: …` then `it.open()` or `await it`. Esc closes it.
+
+    It hangs on the page, not on what opened it: a dialog may open another and go. What its own buttons began goes on
+    after it was closed and needs its place there, so it is deleted a while later.
+    """
+    with (
+        ui.context.client.content,
+        ui.dialog() as made,
+        ui.element("div").classes("m-dialog m-wide" if wide else "m-dialog"),
+    ):
         attributes(made, aria_label=title)
         with ui.element("h2"):
             ui.label(title)
         yield made
-    made.on("hide", made.delete)
+
+    async def delete() -> None:
+        await asyncio.sleep(LINGERS)
+        if not made.is_deleted:
+            made.delete()
+
+    made.on("hide", lambda: background_tasks.create(delete(), name="a closed dialog"))
 
 
 async def confirm(title: str, text: str, *, action: str, danger: bool = True) -> bool:

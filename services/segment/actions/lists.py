@@ -67,6 +67,8 @@ async def upload(
     header = [name.strip() for name in next(lines, [])]
     if not header or not any(header):
         raise Invalid("the file is empty: its first line names the columns", field="body")
+    if any(len(name) > MOST_REF for name in header):
+        raise Invalid(f"the first line names the columns, at most {MOST_REF} characters each", field="body")
     if column is not None and column not in header:
         raise Invalid(f"the file has no column {column!r}, but {', '.join(header)}", field="column")
     place = header.index(column) if column is not None else 0
