@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import structlog
+from xdist.scheduler import LoadFileScheduling
 
 from deploy.local import temporary
 from deploy.local.temporary import Postgres
@@ -23,11 +24,16 @@ from tests.harness.houses import Opening
 from tests.harness.suite import Suite
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class _WholeFolders(LoadFileScheduling):  # type: ignore[misc]  # pytest-xdist has no types
     """A file goes to one worker and shares an installation there; the files of the console share one together."""
-    for item in items:
-        whole = item.path.parent if item.path.parent.name == "console" else item.path
-        item.add_marker(pytest.mark.xdist_group(str(whole.relative_to(item.config.rootpath))))
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/console" if nodeid.startswith("tests/console/") else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Who runs what, when there are several workers."""
+    return _WholeFolders(config, log)
 
 
 @pytest.fixture(autouse=True, scope="session")

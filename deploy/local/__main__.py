@@ -81,7 +81,7 @@ def _run(command: str, options: argparse.Namespace, rest: list[str]) -> int:
         return up(demo=options.demo)
     if command == "test":
         # Two workers, since tests wait for servers much of the time; tests/conftest.py says what goes to one of them.
-        parallel = () if rest else ("-n", "2", "--dist", "loadgroup")
+        parallel = () if rest else ("-n", "2", "--dist", "loadfile")
         return subprocess.run((sys.executable, "-m", "pytest", *parallel, *rest), cwd=HOME, check=False).returncode
     if command == "check":
         from deploy.local.checks import check
