@@ -23,7 +23,6 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
                     parts.Column("version", t("segments.version"), number=True, width="60px"),
                     parts.Column("name", t("segments.name")),
                     parts.Column("at", t("segments.from_when")),
-                    parts.Column("by", t("segments.author")),
                 ],
                 [_row(desk, one, version) for version in versions],
                 key="version",
@@ -66,13 +65,15 @@ def _row(desk: Desk, one: dict[str, Any], version: dict[str, Any]) -> dict[str, 
         "version": version["version"],
         "name": version["name"] + archived,
         "at": parts.When(version["at"]),
-        "by": version["by"] or "",
         "acts": ["diff", *(["back"] if may else [])],
     }
 
 
 async def _diff(desk: Desk, key: str, versions: list[dict[str, Any]], before: int, after: int) -> None:
     told = await desk.api.get(f"/v1/segments/{key}/diff", before=before, after=after)
+    by = next(version["by"] for version in versions if version["version"] == after)
+    if by:
+        ui.label(f"{t('segments.author')} {by}").classes("m-mute m-small")
     if not told["differences"]:
         ui.label(t("segments.same")).classes("m-mute")
     for one in told["differences"]:
