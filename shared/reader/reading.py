@@ -71,7 +71,7 @@ class Reader:
         self._owned: set[int] = set()
         self._look_at = 0.0
         self._next_at = 0.0
-        self._turned = False
+        self._taken: int | None = None
 
     @property
     def reading(self) -> bool:
@@ -81,12 +81,13 @@ class Reader:
     async def progress(self) -> tuple[int, int] | None:
         """Sequence of the last message taken in, and of the last one in the stream; None while nothing is read here.
 
-        A process that reads only some partitions may never reach the last: it can belong to another's.
+        A process that reads only some partitions may never reach the last: it can belong to another's. Positions do
+        not tell it: while the partitions of a batch go side by side, one is ahead of what another has yet to take in.
         """
-        if self._pull is None or not self._turned:
+        taken = self._taken
+        if self._pull is None or taken is None:
             return None
         state = await self.bus.state(self.stream)
-        taken = max(self.positions.values())
         return (taken, max(taken, state.last)) if state.messages else (state.last, state.last)
 
     async def step(self) -> bool:
@@ -102,7 +103,10 @@ class Reader:
             received = await self._pull.batch(BATCH, size=BATCH_BYTES)
             if received:
                 await self._take(received)
-            self._turned = True
+            if received:
+                self._taken = received[-1].sequence
+            elif self._taken is None:  # nothing waits
+                self._taken = max(self.positions.values())
         except BaseException:
             # Whatever happened, the truth is in the database: start again from the position.
             await self._drop()
@@ -188,9 +192,7 @@ class Reader:
             laden[least] += size[part]
         return shares
 
-    async def _share(
-        self, news: Sequence[Heard], moved: Mapping[int, int], numbers: Numbers, parts: set[int]
-    ) -> None:
+    async def _share(self, news: Sequence[Heard], moved: Mapping[int, int], numbers: Numbers, parts: set[int]) -> None:
         """Take in these partitions of a batch, in one transaction with their positions."""
         its = [message for message in news if message.part in parts]
         new = {part: moved[part] for part in sorted(parts)}
@@ -221,7 +223,7 @@ class Reader:
             READ.labels(self.stream, kind).inc(sum(len(message.items) for message in run))
 
     async def _drop(self) -> None:
-        pull, self._pull, self._turned = self._pull, None, False
+        pull, self._pull, self._taken = self._pull, None, None
         if pull is not None:
             await pull.close()
 

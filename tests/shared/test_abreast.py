@@ -14,6 +14,7 @@ from shared.bus import BusDown
 from shared.contracts import EventReceived
 from shared.reader import On
 from tests.harness.bus import TestBus
+from tests.harness.eventually import eventually
 from tests.shared import toy
 from tests.shared.toy import Shelf, drain, noted, received
 
@@ -93,6 +94,38 @@ async def test_an_outage_of_one_leaves_the_other_and_nothing_comes_twice(intake:
     assert kept[-1] < len(await intake.noted()) < len(TOLD)  # the one beside it has been kept
     await drain(reader)
     assert _in_order(await intake.noted())
+
+
+async def test_how_far_it_is_waits_for_the_slowest(intake: Shelf, bus: TestBus) -> None:
+    meeting, go_on = Meeting(), asyncio.Event()
+
+    async def one_waits(session: AsyncSession, items: list[Any]) -> None:
+        place = await meeting.joined()
+        await toy.note(session, items)
+        if place == 2:
+            await asyncio.wait_for(go_on.wait(), 20)
+        meeting.left()
+
+    await bus.tell(received("first", "viewer 0"))
+    reader = intake.reader(On(EventReceived, one_waits), abreast=2)
+    await drain(reader)
+    await _tell(bus)
+    reading = asyncio.create_task(drain(reader))
+    told: list[tuple[int, int]] = []
+
+    async def one_is_through() -> None:
+        assert meeting.most == 2
+        progress = await reader.progress()
+        assert progress is not None
+        assert progress[0] < max(reader.positions.values())
+        told.append(progress)
+
+    await eventually(one_is_through)
+    assert told[-1][0] < told[-1][1]
+    go_on.set()
+    await reading
+    taken, last = await reader.progress() or (0, 1)
+    assert taken == last
 
 
 async def test_a_culprit_is_found_in_its_own_transaction(intake: Shelf, bus: TestBus) -> None:
