@@ -99,7 +99,7 @@ async def test_a_file_comes_in_through_a_kill_and_goes_out_again(
     # Checked first: what is wrong is said line by line, and nobody is made.
     await ok(operator.post(run, json={"mapping": MAPPING, "dry_run": True}))
     checked = await finished(operator, file["id"], "checked")
-    expected = {"good": len(GOOD), "bad": len(WRONG), "empty": 0, "known": 0, "new": len(GOOD)}
+    expected = {"good": len(GOOD), "bad": len(WRONG), "empty": 0, "known": 0, "new": len(GOOD), "erased": 0}
     assert checked["counts"] == expected
     wrong = (await operator.get(f"/v1/imports/{file['id']}/errors")).content.decode("utf-8-sig")
     assert list(csv.reader(io.StringIO(wrong)))[1:] == [[str(n), *said] for n, said in sorted(WRONG.items())]
