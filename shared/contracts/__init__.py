@@ -26,7 +26,14 @@ from shared.contracts.asks import (
     TakenInAnswered,
     TakenInAsked,
 )
-from shared.contracts.campaigns import MessageClicked, MessageFailed, MessageOpened, MessagePlanned, MessageSent
+from shared.contracts.campaigns import (
+    MessageClicked,
+    MessageFact,
+    MessageFailed,
+    MessageOpened,
+    MessagePlanned,
+    MessageSent,
+)
 from shared.contracts.events import SEALED, EventReceived, EventRecorded, EventsRejected
 from shared.contracts.names import EVENTS, PATHS, READERS, ROLES, SERVICES
 from shared.contracts.privacy import (
@@ -143,6 +150,7 @@ __all__ = [
     "MembershipsAsked",
     "Message",
     "MessageClicked",
+    "MessageFact",
     "MessageFailed",
     "MessageNoted",
     "MessageOpened",

@@ -12,7 +12,7 @@ from prometheus_client import Counter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign import bell
-from services.campaign.actions import inbox, proof
+from services.campaign.actions import facts, inbox, proof
 from services.campaign.rules import occasions, pacing, sending
 from services.campaign.settings import CampaignSettings
 from services.campaign.store import Record, campaigns, manners, messages, moves
@@ -48,9 +48,9 @@ class Claim:
     """Campaigns with a rate: each of their rows here counts against it."""
 
 
-async def on_segment(session: AsyncSession, facts: list[SegmentChanged]) -> None:
+async def on_segment(session: AsyncSession, changed: list[SegmentChanged]) -> None:
     """Plan for who entered or left a segment."""
-    moved = occasions.moved(facts)
+    moved = occasions.moved(changed)
     for kind in ("segment_entered", "segment_left"):
         keys = {key for of, key in moved if of == kind}
         for campaign in await campaigns.listening(session, kind, keys) if keys else ():
@@ -60,11 +60,11 @@ async def on_segment(session: AsyncSession, facts: list[SegmentChanged]) -> None
             await plan(session, campaign, recipients)
 
 
-async def on_event(session: AsyncSession, facts: list[EventRecorded]) -> None:
+async def on_event(session: AsyncSession, recorded: list[EventRecorded]) -> None:
     """Plan for who did something. History triggers nothing, and what a program did counts for nobody."""
-    facts = [fact for fact in facts if not fact.bot]
+    done = [fact for fact in recorded if not fact.bot]
     by_name: dict[str, list[EventRecorded]] = {}
-    for fact in facts:
+    for fact in done:
         if not fact.history:
             by_name.setdefault(fact.event, []).append(fact)
     for campaign in await campaigns.listening(session, "event", by_name) if by_name else ():
@@ -73,8 +73,8 @@ async def on_event(session: AsyncSession, facts: list[EventRecorded]) -> None:
             for fact in by_name[campaign.trigger_name]
         ]
         await plan(session, campaign, recipients)
-    await proof.count(session, facts)
-    await inbox.on_event(session, facts)
+    await proof.count(session, done)
+    await inbox.on_event(session, done)
 
 
 async def plan(
@@ -109,18 +109,7 @@ async def plan(
         due_at=due_at,
     )
     for row in new:
-        outbox.tell(
-            session,
-            MessagePlanned(
-                message_id=row.id,
-                campaign=campaign.key,
-                step=row.step,
-                profile_id=row.profile_id,
-                channel=campaign.channel,
-                occasion=row.occasion,
-                at=now,
-            ),
-        )
+        outbox.tell(session, facts.of(MessagePlanned, row, now, campaign=campaign))
     if new:
         MESSAGES.labels("planned").inc(len(new))
         bell.ring(session)
@@ -258,17 +247,7 @@ def tell(session: AsyncSession, rows: Sequence[Record]) -> None:
         # Of an erased viewer's message nobody is told anything.
         if row.state in ("planned", "held") or row.profile_id < 0:
             continue
-        kind = MessageSent if row.state == "accepted" else MessageFailed
-        outbox.tell(
-            session,
-            kind(
-                message_id=row.id,
-                campaign=row.key,
-                step=row.step,
-                profile_id=row.profile_id,
-                channel=row.channel,
-                occasion=row.occasion,
-                reason=None if row.state == "accepted" else f"{row.state}: {row.reason}",
-                at=now,
-            ),
-        )
+        if row.state == "accepted":
+            outbox.tell(session, facts.of(MessageSent, row, now))
+        else:
+            outbox.tell(session, facts.of(MessageFailed, row, now, reason=f"{row.state}: {row.reason}"))

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.campaign.actions import facts
 from services.campaign.rules import conversions, tracking
 from services.campaign.schemas.manners import Manners
 from services.campaign.store import Record, campaigns, proof
@@ -16,10 +17,10 @@ from shared import clock, outbox
 from shared.contracts import EventRecorded, FollowAnswered, FollowAsked, MessageClicked, MessageOpened
 
 
-async def count(session: AsyncSession, facts: Sequence[EventRecorded]) -> None:
+async def count(session: AsyncSession, recorded: Sequence[EventRecorded]) -> None:
     """Count events that campaigns are for, each by its own time, whenever it came."""
     by_name: dict[str, list[EventRecorded]] = {}
-    for fact in facts:
+    for fact in recorded:
         by_name.setdefault(fact.event, []).append(fact)
     happened: list[Happened] = []
     for campaign in await campaigns.converting(session, by_name):
@@ -106,15 +107,4 @@ async def _noted(
     """The first time counts, and is told."""
     row = await tracking_.stamp(session, message_id, column, now)
     if row is not None and row.profile_id > 0:
-        outbox.tell(
-            session,
-            kind(
-                message_id=row.id,
-                campaign=row.key,
-                step=row.step,
-                profile_id=row.profile_id,
-                channel=row.channel,
-                occasion=row.occasion,
-                at=now,
-            ),
-        )
+        outbox.tell(session, facts.of(kind, row, now))

@@ -1,59 +1,35 @@
-"""SQL of messages: planning, claiming, calling, recording. Sets, never row by row."""
+"""Claiming messages for one sender, marking that their sending begins, and writing down what became of them."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import datetime
 
-import msgspec
 from sqlalchemy import (
     ARRAY,
     TIMESTAMP,
     BigInteger,
-    Date,
     Integer,
     LargeBinary,
-    Select,
     Text,
-    Update,
     and_,
     bindparam,
     case,
-    cast,
     column,
     func,
-    literal,
     null,
     or_,
     select,
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.store import Record
+from services.campaign.store.messages.facts import TOLD, told
 from services.campaign.tables import campaigns, contents, messages, triggers
-
-STEP = "message"
-"""A campaign has one step so far; it is part of the key that makes a message be sent once."""
-
-
-@dataclass(frozen=True)
-class Recipient:
-    """Who gets a message and why: the occasion is the fact that asks for it."""
-
-    profile_id: int
-    occasion: str
-    event: dict[str, Any] | None = None
-    origin: str | None = None
-    """The id that caused it, where one did: the message follows it."""
-    planned_for: int | None = None
-    """The profile the fact spoke of, if it is part of another one now."""
 
 
 @dataclass(frozen=True)
@@ -79,72 +55,6 @@ class Ready:
     profile_id: int
     capped: bool = False
     address: bytes | None = None
-
-
-TOLD = (
-    messages.c.id,
-    messages.c.profile_id,
-    messages.c.step,
-    messages.c.occasion,
-    messages.c.state,
-    messages.c.reason,
-    messages.c.detail,
-    campaigns.c.key,
-    contents.c.channel,
-)
-"""What a fact about a message needs."""
-
-
-async def plan(
-    session: AsyncSession,
-    *,
-    campaign_id: int,
-    version: int,
-    recipients: Sequence[Recipient],
-    trigger: int | None,
-    at: datetime,
-    due_at: datetime | None = None,
-) -> Sequence[Record]:
-    """Add a message for each recipient who has none for his occasion yet; the answer is the new ones."""
-    given = (
-        func.unnest(
-            bindparam("profiles", [recipient.profile_id for recipient in recipients], ARRAY(BigInteger)),
-            bindparam("occasions", [recipient.occasion for recipient in recipients], ARRAY(Text)),
-            bindparam("events", [_json(recipient.event) for recipient in recipients], ARRAY(Text)),
-            bindparam("planned_for", [one.planned_for or one.profile_id for one in recipients], ARRAY(BigInteger)),
-            bindparam("origins", [recipient.origin for recipient in recipients], ARRAY(Text)),
-        )
-        .table_valued(
-            column("profile_id", BigInteger),
-            column("occasion", Text),
-            column("event", Text),
-            column("planned_for", BigInteger),
-            column("origin", Text),
-        )
-        .render_derived(name="given")
-    )
-    values: dict[str, Any] = {
-        "campaign_id": literal(campaign_id, BigInteger),
-        "version": literal(version, Integer),
-        "step": literal(STEP, Text),
-        "profile_id": given.c.profile_id,
-        "occasion": given.c.occasion,
-        "state": literal("planned", Text),
-        "attempts": literal(0, Integer),
-        "due_at": literal(due_at or at, TIMESTAMP(timezone=True)),
-        "event": cast(given.c.event, JSONB),
-        "trigger": literal(trigger, BigInteger),
-        "planned_at": literal(at, TIMESTAMP(timezone=True)),
-        "planned_for": given.c.planned_for,
-        "origin": given.c.origin,
-    }
-    # In one order, so that two planners of the same recipients cannot wait for each other.
-    source = select(*list(values.values())).order_by(given.c.profile_id, given.c.occasion)
-    statement = upsert(messages).from_select(list(values), source).on_conflict_do_nothing(constraint="messages_once")
-    new = await session.execute(
-        statement.returning(messages.c.id, messages.c.profile_id, messages.c.step, messages.c.occasion)
-    )
-    return new.all()
 
 
 @dataclass(frozen=True)
@@ -343,98 +253,3 @@ async def doubt(session: AsyncSession, *, now: datetime, reason: str, detail: st
         .values(state="unknown", reason=reason, detail=detail, event=null(), finished_at=now)
     )
     return (await session.execute(statement.returning(*TOLD))).all()
-
-
-async def withdraw(
-    session: AsyncSession, campaign_id: int, *, now: datetime, reason: str, limit: int
-) -> Sequence[Record]:
-    """Skip so many messages of a campaign whose sending has not begun; the answer is which.
-
-    Those that a sender holds at this moment are left for the next time, so that neither waits for the other.
-    """
-    some = (
-        select(messages.c.id)
-        .where(messages.c.campaign_id == campaign_id, messages.c.state.in_(("planned", "claimed")))
-        .order_by(messages.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("some")
-        .prefix_with("MATERIALIZED")
-    )
-    statement = (
-        told(update(messages))
-        .where(messages.c.id == some.c.id)
-        .values(
-            state="skipped", reason=reason, detail=None, event=null(), claim=None, lease_until=None, finished_at=now
-        )
-    )
-    return (await session.execute(statement.returning(*TOLD))).all()
-
-
-async def is_open(session: AsyncSession, campaign_id: int) -> bool:
-    """Whether a campaign has messages that have not ended."""
-    left = messages.c.state.in_(("planned", "claimed", "calling"))
-    query = select(messages.c.id).where(messages.c.campaign_id == campaign_id, left).limit(1)
-    return await session.scalar(query) is not None
-
-
-async def page(
-    session: AsyncSession,
-    campaign_id: int,
-    *,
-    before: int | None,
-    limit: int,
-    state: str | None = None,
-    reason: str | None = None,
-) -> Sequence[Record]:
-    """Messages of a campaign, newest first."""
-    query: Select[*tuple[Any, ...]] = select(messages).where(messages.c.campaign_id == campaign_id)
-    if before is not None:
-        query = query.where(messages.c.id < before)
-    if state is not None:
-        query = query.where(messages.c.state == state)
-    if reason is not None:
-        query = query.where(messages.c.reason == reason)
-    return (await session.execute(query.order_by(messages.c.id.desc()).limit(limit))).all()
-
-
-async def of_viewer(
-    session: AsyncSession, profile_id: int, limit: int, *, before: int | None = None
-) -> Sequence[Record]:
-    """Messages of one viewer with their campaigns (`campaign`, `name`, `channel`), newest first."""
-    query = (
-        select(messages, campaigns.c.key.label("campaign"), campaigns.c.name, contents.c.channel)
-        .join(campaigns, campaigns.c.id == messages.c.campaign_id)
-        .join(
-            contents,
-            (contents.c.campaign_id == messages.c.campaign_id) & (contents.c.version == messages.c.version),
-        )
-        .where(messages.c.profile_id == profile_id)
-    )
-    if before is not None:
-        query = query.where(messages.c.id < before)
-    return (await session.execute(query.order_by(messages.c.id.desc()).limit(limit))).all()
-
-
-def told(statement: Update) -> Update:
-    """Bring the campaign's key and channel into reach of `returning(*TOLD)`."""
-    return statement.where(
-        campaigns.c.id == messages.c.campaign_id,
-        contents.c.campaign_id == messages.c.campaign_id,
-        contents.c.version == messages.c.version,
-    )
-
-
-def _json(value: dict[str, Any] | None) -> str | None:
-    return None if value is None else msgspec.json.encode(value).decode()
-
-
-async def by_day(session: AsyncSession, since: datetime, zone: str) -> dict[tuple[date, str], int]:
-    """Messages that ended since then, by day of the zone and state."""
-    day = cast(func.timezone(zone, messages.c.finished_at), Date).label("day")
-    query = (
-        select(day, messages.c.state, func.count().label("number"))
-        .where(messages.c.finished_at >= since)
-        .group_by(day, messages.c.state)
-    )
-    return {(row.day, row.state): row.number for row in await session.execute(query)}
