@@ -35,12 +35,16 @@ class JobRow:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a step reports: units done so far, units in all when known, where to go on, whether this was the end."""
+    """What a step reports: units done so far, units in all when known, where to go on, whether this was the end.
+
+    `again`: what comes next is at hand, fetched ahead: the next step follows at once, before those of other jobs.
+    """
 
     done: int
     total: int | None = None
     cursor: str | None = None
     finished: bool = False
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,10 @@ async def is_busy(session: AsyncSession, kind: str, prefix: str) -> bool:
 
 
 async def step(database: Database, kinds: Mapping[str, Job]) -> bool:
-    """Do one piece of one running job, the one that has waited longest; True when there may be more."""
+    """Do one piece of one running job, the one that has waited longest; True when there may be more.
+
+    What was fetched ahead is used up first: kept while others have their turns, it would grow old and take memory.
+    """
     job_id: int | None = None
     waiting = select(jobs).where(jobs.c.state == "running", jobs.c.kind.in_(kinds)).order_by(jobs.c.updated_at).limit(1)
     waiting = waiting.with_for_update(skip_locked=True)
@@ -124,25 +131,18 @@ async def step(database: Database, kinds: Mapping[str, Job]) -> bool:
             waiting = waiting.where(jobs.c.id == job_id)
             if ahead := kinds[first.kind].ahead:
                 await ahead(database, _job(first))
-        async with database.transaction() as session:
-            row = (await session.execute(waiting)).one_or_none()
-            if row is None:
-                return job_id is not None
-            job_id = row.id
-            progress = await kinds[row.kind].step(session, _job(row))
-            await session.execute(
-                update(jobs)
-                .where(jobs.c.id == row.id)
-                .values(
-                    done=progress.done,
-                    total=progress.total if progress.total is not None else jobs.c.total,
-                    cursor=progress.cursor,
-                    state="finished" if progress.finished else "running",
-                    attempts=0,
-                    error=None,
-                    updated_at=clock.now(),
-                )
-            )
+        again = True
+        while again:
+            async with database.transaction() as session:
+                row = (await session.execute(waiting)).one_or_none()
+                if row is None:
+                    return job_id is not None
+                if job_id is None:
+                    job_id = row.id
+                    waiting = waiting.where(jobs.c.id == job_id)
+                progress = await kinds[row.kind].step(session, _job(row))
+                await _note(session, row.id, progress)
+            again = progress.again
     except Exception as error:
         if job_id is None or is_outage(error):
             raise
@@ -152,6 +152,22 @@ async def step(database: Database, kinds: Mapping[str, Job]) -> bool:
             await session.execute(this.values(attempts=jobs.c.attempts + 1, error=words(error), updated_at=clock.now()))
             await session.execute(this.where(jobs.c.attempts >= ATTEMPTS).values(state="failed"))
     return True
+
+
+async def _note(session: AsyncSession, job_id: int, progress: Progress) -> None:
+    await session.execute(
+        update(jobs)
+        .where(jobs.c.id == job_id)
+        .values(
+            done=progress.done,
+            total=progress.total if progress.total is not None else jobs.c.total,
+            cursor=progress.cursor,
+            state="finished" if progress.finished else "running",
+            attempts=0,
+            error=None,
+            updated_at=clock.now(),
+        )
+    )
 
 
 def _job(row: Row[Any]) -> JobRow:

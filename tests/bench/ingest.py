@@ -42,20 +42,38 @@ async def measure(minutes: float = 0.0) -> list[Line]:
 
 
 async def _lasting(suite: Suite, minutes: float, *, first: int) -> list[Line]:
-    """Round after round for so long: the rate of the last minute beside that of the first."""
+    """Round after round for so long: the last minute beside the first, its rate and what an event took of whom."""
     before = await suite.recorded()
     began = time.perf_counter()
-    ends, acknowledged = [began], 0
+    ends, busy, acknowledged = [began], [suite.busy()], 0
     while ends[-1] - began < 60 * minutes:
         acknowledged += await _sent(suite, first + len(ends))
         ends.append(time.perf_counter())
+        busy.append(suite.busy())
     if (recorded := await suite.recorded() - before) != acknowledged:
         raise load.Failed(f"{recorded} events are on the timeline, {acknowledged} were acknowledged")
     rates = [EVENTS / (end - begin) for begin, end in pairwise(ends)]
-    early = [rate for rate, end in zip(rates, ends[1:], strict=True) if end - began <= 60] or rates[:1]
-    late = [rate for rate, begin in zip(rates, ends, strict=False) if ends[-1] - begin <= 60] or rates[-1:]
+    spent = [_spent(*two) for two in pairwise(busy)]
+    early = [place for place, end in enumerate(ends[1:]) if end - began <= 60] or [0]
+    late = [place for place, begin in enumerate(ends[:-1]) if ends[-1] - begin <= 60] or [len(rates) - 1]
     name = f"recorded by profile, all services reading, last minute of {minutes:g} / first minute"
-    return [line(name, late, "events/s", early)]
+    return [
+        line(name, [rates[one] for one in late], "events/s", [rates[one] for one in early]),
+        *(
+            line(
+                f"processor time of an event, last minute / first minute: {program}",
+                [1e6 * spent[one].get(program, 0.0) for one in late],
+                "µs",
+                [1e6 * spent[one].get(program, 0.0) for one in early],
+            )
+            for program in sorted(spent[0])
+        ),
+    ]
+
+
+def _spent(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
+    """Processor seconds of an event by program, between two ends of rounds."""
+    return {name: (seconds - before.get(name, 0.0)) / EVENTS for name, seconds in after.items()}
 
 
 async def _rounds(
@@ -69,8 +87,8 @@ async def _rounds(
         before, spent = await suite.taken(), suite.busy()
         recorded.append(await _recorded(suite, number))
         await suite.caught_up(bus, services)
-        for name, seconds in suite.busy().items():
-            busy[name] = busy.get(name, 0.0) + (seconds - spent.get(name, 0.0)) / EVENTS / ROUNDS
+        for name, seconds in _spent(spent, suite.busy()).items():
+            busy[name] = busy.get(name, 0.0) + seconds / ROUNDS
         raw.append(await _raw(suite, (await suite.taken()).events_per_message(since=before)))
     return raw, recorded, busy
 

@@ -8,8 +8,10 @@ the number of partitions is, so a full block is 15 bytes and a mixed one at most
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from pyroaring import BitMap
 
 from shared.contracts import PARTITIONS
@@ -21,12 +23,16 @@ GROUP = SPAN * PARTITIONS
 """Neighbouring profile ids whose blocks are numbered one after the other: blocks of one group before the next one's."""
 
 
-def block_of(profile_id: int) -> int:
+Ids = TypeVar("Ids", int, npt.NDArray[np.int64])
+"""One profile id, or an array of many."""
+
+
+def block_of(profile_id: Ids) -> Ids:
     """The block a viewer is in."""
     return profile_id // GROUP * PARTITIONS + profile_id % PARTITIONS
 
 
-def place_of(profile_id: int) -> int:
+def place_of(profile_id: Ids) -> Ids:
     """The bit that stands for a viewer in the bitmaps of his block."""
     return profile_id // PARTITIONS
 
