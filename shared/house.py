@@ -23,7 +23,7 @@ from shared.database import Database, settings_of
 from shared.freshness import Freshness
 from shared.jobs import Job
 from shared.loops import Loops, Step
-from shared.reader import MissedFacts, On, Reader
+from shared.reader import Abreast, MissedFacts, On, Reader
 from shared.relay import Relay
 from shared.settings import Settings
 from shared.tables import dead_letters
@@ -53,8 +53,8 @@ class Service:
     rests: Mapping[str, float] = field(default_factory=dict)
     """Seconds its reader of a stream rests after a batch: what comes meanwhile shares the next transaction. For facts
     that need not be acted on at once."""
-    abreast: Mapping[str, int] = field(default_factory=dict)
-    """Transactions that a large batch of a stream is cut into by partition, to go side by side."""
+    abreast: Mapping[str, Abreast] = field(default_factory=dict)
+    """How a large batch of a stream is cut into transactions that go side by side."""
     jobs: tuple[Job, ...] = ()
     settings: type[Settings] = Settings
     memory: Callable[[House], contextlib.AbstractAsyncContextManager[Any]] | None = None
@@ -127,7 +127,7 @@ async def open_house(service: Service, settings: Settings) -> AsyncIterator[Hous
         relay = Relay(database, bus)
         closing.push_async_callback(relay.close)
         for stream in dict.fromkeys(on.fact.stream for on in service.listeners):
-            rest, abreast = service.rests.get(stream, 0.0), service.abreast.get(stream, 1)
+            rest, abreast = service.rests.get(stream, 0.0), service.abreast.get(stream, Abreast())
             reader = Reader(database, bus, stream, service.listeners, rest=rest, abreast=abreast)
             house.readers.append(reader)
             closing.push_async_callback(reader.close)

@@ -21,7 +21,13 @@ from deploy.local.processes import Program
 
 PASSWORD = "p" + secrets.token_hex(8)
 ROOM = 2 * 1024**3
-FAST = {"fsync": "off", "full_page_writes": "off", "wal_level": "minimal", "max_wal_senders": "0"}
+FAST = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "shared_buffers": "128MB",
+}
 PREFIX = "marquee-test-"
 
 

@@ -11,6 +11,7 @@ from services.profile.steps import JOBS, STEPS
 from services.profile.tables import metadata
 from services.profile.timers import TIMERS
 from shared.app import Service, create_app
+from shared.reader import Abreast
 from shared.settings import Settings
 
 SERVICE = Service(
@@ -25,7 +26,7 @@ SERVICE = Service(
     steps=STEPS,
     jobs=JOBS,
     rests={"FACTS": 0.1},
-    abreast={"INTAKE": 3},
+    abreast={"INTAKE": Abreast(3)},
     changed=plan.changed,
 )
 

@@ -4,12 +4,13 @@ from shared.reader.applying import Apply
 from shared.reader.decoding import UNREADABLE, Heard, layers
 from shared.reader.listening import MissedFacts, On, catching_up
 from shared.reader.positions import LostPosition
-from shared.reader.reading import BATCH, BATCH_BYTES, Reader
+from shared.reader.reading import BATCH, BATCH_BYTES, Abreast, Reader
 
 __all__ = [
     "BATCH",
     "BATCH_BYTES",
     "UNREADABLE",
+    "Abreast",
     "Apply",
     "Heard",
     "LostPosition",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -30,18 +31,25 @@ BATCH = 256
 BATCH_BYTES = 4 * 1024 * 1024
 """A transaction takes no further message once it has this many bytes: a full one then takes well under a second."""
 
-SHARE = 500
-"""Facts that a transaction of its own must be worth: with fewer its own cost is what counts."""
+BREATH = 0.05
+"""Seconds of rest after a batch that was not full, at most, beyond what a service asks for: as many as it took."""
 
 LOOK = 2.0
 """Seconds between looks at the locks: whether they are still held, and whether another replica has left some."""
+
+
+class Abreast(NamedTuple):
+    """How a batch is cut by partition: into so many transactions at most, each worth so many facts at least."""
+
+    transactions: int = 1
+    facts: int = 500
 
 
 class Reader:
     """One service's reader of one stream. It reads the partitions whose advisory locks it holds.
 
     `rest` are the seconds after a batch in which what comes is left waiting to share the next transaction. A full
-    batch is followed by the next at once, and cut into `abreast` transactions by partition, side by side: while
+    batch is followed by the next at once. A large one is cut `abreast`, and its transactions go side by side: while
     Postgres works on one this process works on another.
     """
 
@@ -53,7 +61,7 @@ class Reader:
         listeners: Sequence[On],
         *,
         rest: float = 0.0,
-        abreast: int = 1,
+        abreast: Abreast = Abreast(),  # noqa: B008 - it never changes
     ) -> None:
         self.database = database
         self.bus = bus
@@ -99,10 +107,13 @@ class Reader:
             return False
         if (left := self._next_at - time.monotonic()) > 0:
             await asyncio.sleep(left)
+        took = 0.0
         try:
             received = await self._pull.batch(BATCH, size=BATCH_BYTES)
             if received:
+                began = time.monotonic()
                 await self._take(received)
+                took = time.monotonic() - began
             if received:
                 self._taken = received[-1].sequence
             elif self._taken is None:  # nothing waits
@@ -111,8 +122,10 @@ class Reader:
             # Whatever happened, the truth is in the database: start again from the position.
             await self._drop()
             raise
-        if received and len(received) < BATCH:
-            self._next_at = time.monotonic() + self.rest
+        if received and len(received) < BATCH and sum(len(one.data) for one in received) < BATCH_BYTES:
+            # As much rest as work, so that on a busy machine many small transactions become fewer, larger ones: each
+            # costs some milliseconds here, in the database and, for what it tells, on the bus and of whoever hears it.
+            self._next_at = time.monotonic() + max(self.rest, min(took, BREATH))
         return bool(received)
 
     async def _own(self) -> None:
@@ -181,7 +194,7 @@ class Reader:
         size = dict.fromkeys(moved, 0)
         for message in news:
             size[message.part] += len(message.items)
-        abreast = min(self.abreast, sum(size.values()) // SHARE, len(moved))
+        abreast = min(self.abreast.transactions, sum(size.values()) // self.abreast.facts, len(moved))
         if abreast < 2:
             return [set(moved)]
         shares: list[set[int]] = [set() for _ in range(abreast)]

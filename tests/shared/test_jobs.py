@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -159,6 +160,24 @@ async def test_what_a_step_needs_is_fetched_while_nobody_waits_for_the_job(db: D
     assert fetched == [None, "1", None]
     assert (await row(db, old)).state == "superseded"
     assert await noted(db) == ["a 0", "a 0"]
+
+
+async def test_what_was_fetched_is_used_up_before_another_job_has_its_turn(db: Database) -> None:
+    """Two at a time: they would grow old while all others have theirs."""
+    fetched: list[str] = []
+
+    async def fetch(database: Database, job: JobRow) -> None:
+        fetched.append(f"{job.subject} {job.cursor}")
+
+    async def two(session: AsyncSession, job: JobRow) -> Progress:
+        return replace(await count(session, job), again=int(job.cursor or 0) % 2 == 0)
+
+    for subject in ("a", "b"):
+        await begin(db, subject, kind="fetching")
+    while await jobs.step(db, {"fetching": Job("fetching", two, ahead=fetch)}):
+        pass
+    assert fetched == ["a None", "b None", "a 2", "b 2"]
+    assert await noted(db) == ["a 0", "a 1", "b 0", "b 1", "a 2", "a 3", "b 2", "b 3"]
 
 
 async def test_a_fetch_that_fails_counts_as_a_failing_step(db: Database) -> None:

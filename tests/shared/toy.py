@@ -17,7 +17,7 @@ from deploy.local import servers, temporary
 from shared.bus import Bus
 from shared.contracts import EventReceived, EventRecorded, SegmentDefined
 from shared.database import Database
-from shared.reader import On, Reader
+from shared.reader import Abreast, On, Reader
 from shared.settings import Settings
 from shared.tables import dead_letters, positions
 from tests.harness.bus import TestBus
@@ -103,7 +103,7 @@ class Shelf:
     readers: list[Reader] = field(default_factory=list)
 
     def reader(self, *listeners: On, rest: float = 0.0, abreast: int = 1) -> Reader:
-        self.readers.append(Reader(self.db, self.bus, self.stream, listeners, rest=rest, abreast=abreast))
+        self.readers.append(Reader(self.db, self.bus, self.stream, listeners, rest=rest, abreast=Abreast(abreast)))
         return self.readers[-1]
 
     async def noted(self) -> list[str]:
