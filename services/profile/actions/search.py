@@ -184,7 +184,7 @@ async def _further(
     while walked < store.FAR:
         # So many more rows, and some more, should fill the page if it goes on like that.
         likely = (limit - len(found)) * walked * 5 // (4 * len(found)) if found else store.STEP
-        if likely > 2 * store.FAR:
+        if likely > store.FAR:
             return None
         size = min(max(likely, store.NEAR), store.STEP)
         window = await store.window(session, wanted, sort, cursor=edge, size=size)
