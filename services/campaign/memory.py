@@ -112,6 +112,8 @@ class Desk:
     links: dict[tuple[int, bytes], int] = field(default_factory=dict)
     """Numbers of links by campaign and digest, as far as this process has met them."""
     turns: int = 0
+    busy: bool = False
+    """Whether the last turn of the lanes found anything to send."""
 
     def turn(self, of: int) -> int:
         """Whose turn it is of so many: each lane begins with another one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
 from services.campaign.actions.asking import Asked, Found
 from services.campaign.rules import footers, sending, templates, times, variants
@@ -25,7 +26,7 @@ class Version:
     manners: Manners
     quiet: times.Quiet | None
 
-    @property
+    @cached_property
     def asked(self) -> Asked:
         """What consent depends on: who was put on a list was not chosen by what he did."""
         by_deeds = self.content.trigger_kind.startswith("segment_") or (

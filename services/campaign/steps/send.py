@@ -26,13 +26,20 @@ TURN_SECONDS = 3.0
 async def send(house: House) -> bool:
     """Send what is due, in several lanes: while one waits for the provider another writes.
 
-    A lane that fails ends alone: the others bring what they have begun to its end.
+    While nothing is due only one of them looks. A lane that fails ends alone: the others bring what they have begun to
+    its end.
     """
     settings = house.settings
     assert isinstance(settings, CampaignSettings)
     office = Office(house, house.memory, settings)
+    first: messages.Claim | None = None
+    if not office.desk.busy:
+        first = await _claimed(office)
+        if first is None:
+            return False
     ends = time.monotonic() + TURN_SECONDS
-    lanes = [asyncio.create_task(_lane(office, ends)) for _ in range(settings.send_lanes)]
+    claims = [first, *[None] * (settings.send_lanes - 1)]
+    lanes = [asyncio.create_task(_lane(office, ends, claim)) for claim in claims]
     try:
         turned = await asyncio.gather(*lanes, return_exceptions=True)
     finally:
@@ -42,22 +49,22 @@ async def send(house: House) -> bool:
     for outcome in turned:
         if isinstance(outcome, BaseException):
             raise outcome
-    return any(turned)
+    office.desk.busy = any(turned)
+    return office.desk.busy
 
 
-async def _lane(office: Office, ends: float) -> bool:
+async def _lane(office: Office, ends: float, claim: messages.Claim | None) -> bool:
     """One set after the other, until nothing is due or the turn ends; whether there may be more."""
     more = True
-    while more and time.monotonic() < ends and not office.house.loops.stopping:
-        more = await _set(office)
+    while claim is not None or (more and time.monotonic() < ends and not office.house.loops.stopping):
+        claim = claim or await _claimed(office)
+        more = claim is not None and await _set(office, claim)
+        claim = None
     return more
 
 
-async def _set(office: Office) -> bool:
-    """Claim a set of messages, write them, hand them over, and write down what became of them."""
-    claim = await _claimed(office)
-    if claim is None:
-        return False
+async def _set(office: Office, claim: messages.Claim) -> bool:
+    """Write a set of messages, hand them over, and write down what became of them; whether there may be more."""
     began = time.monotonic()
     work = await drafts.asked(office, claim)
     if work is None:
