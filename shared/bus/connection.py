@@ -9,25 +9,25 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TypeVar
 
-import httpx
 import msgspec
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
-from nats.js.errors import APIError, BadRequestError, NotFoundError
+from nats.js.errors import APIError, NotFoundError
 
 from shared import telemetry
-from shared.bus.streams import STREAMS, StreamState
+from shared.bus import server
+from shared.bus.answers import Answers
+from shared.bus.errors import BusDown, Unanswered
+from shared.bus.streams import StreamState
 from shared.contracts import Question
 from shared.settings import Settings
 
 log = telemetry.logger(__name__)
 
 ACK_TIMEOUT = 5.0
-MINIMUM = (2, 15, 1)
-CONCURRENT_ANSWERS = 256
 HEADERS = 1024
 """Bytes kept free for headers: the server counts them, and hangs up on a message that is too large."""
 
@@ -35,16 +35,6 @@ _NO_MESSAGE = 10057
 """The server's error code for a sequence that does not exist (any more)."""
 
 Answer = TypeVar("Answer", bound=msgspec.Struct)
-
-
-class BusDown(Exception):
-    """The bus did not take it: not connected, no acknowledgement in time, or the stream is full."""
-
-    outage = True
-
-
-class Unanswered(BusDown):
-    """Nobody answered a question in time, or the answering service failed."""
 
 
 class Bus:
@@ -56,14 +46,12 @@ class Bus:
         self.closed = asyncio.Event()
         self._closing = False
         self._client = Client()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._slots = asyncio.Semaphore(CONCURRENT_ANSWERS)
+        self._answers = Answers(self._client, name)
         self._opened = False
-        self._answering: list[Subscription] = []
 
     async def open(self) -> None:
         """Connect and make sure that the server keeps what it acknowledges, and that the streams exist."""
-        await self._check_server()
+        await server.check(self.settings)
 
         # Callbacks only take notes: one that raises leaves nats-py reconnecting for ever.
         async def errored(error: Exception) -> None:
@@ -95,35 +83,7 @@ class Bus:
         )
         self._opened = True
         self._js = self._client.jetstream(timeout=5)
-        await self._ensure_streams()
-
-    async def _check_server(self) -> None:
-        """Refuse a server that acknowledges before its disk has it: a power cut would lose what was promised."""
-        async with httpx.AsyncClient(timeout=5) as client:
-            try:
-                page = (await client.get(f"{self.settings.nats_monitor_url.rstrip('/')}/varz")).json()
-            except (httpx.HTTPError, ValueError) as error:
-                raise BusDown(f"NATS_MONITOR_URL {self.settings.nats_monitor_url} does not answer: {error}") from error
-        version = tuple(int(part) for part in str(page["version"]).split("-")[0].split("."))
-        if version < MINIMUM:
-            raise RuntimeError(f"nats-server {page['version']} is too old: {'.'.join(map(str, MINIMUM))} is needed")
-        if not page.get("jetstream", {}).get("config", {}).get("sync_always"):
-            raise RuntimeError("nats-server must run with jetstream { sync_interval: always }: see deploy/nats.conf")
-
-    async def _ensure_streams(self) -> None:
-        """Create the streams that are missing and bring the others to what the code declares."""
-        for config in STREAMS:
-            try:
-                present = (await self._js.stream_info(str(config.name))).config
-            except NotFoundError:
-                with contextlib.suppress(BadRequestError):  # another process was faster
-                    await self._js.add_stream(config)
-                    log.info("stream created", stream=config.name)
-                continue
-            wanted = (config.subjects, config.max_bytes, config.max_age, config.discard, config.max_msg_size)
-            if (present.subjects, present.max_bytes, present.max_age, present.discard, present.max_msg_size) != wanted:
-                await self._js.update_stream(config)
-                log.info("stream updated", stream=config.name)
+        await server.ensure_streams(self._js)
 
     @property
     def connected(self) -> bool:
@@ -256,38 +216,11 @@ class Bus:
 
     async def answer(self, subject: str, handle: Callable[[bytes], Awaitable[bytes]]) -> None:
         """Answer questions on `ask.<subject>`, shared with the other replicas of this service."""
-
-        async def one(message: Msg) -> None:
-            try:
-                telemetry.trace.set((message.headers or {}).get("trace", ""))
-                await message.respond(await handle(message.data))
-            except Exception as error:
-                log.exception("question failed", subject=message.subject)
-                with contextlib.suppress(NatsError, OSError):
-                    text = f"{type(error).__name__}: {error}".replace("\n", " ").replace("\r", " ")[:500]
-                    await self._client.publish(message.reply, b"", headers={"error": text})
-            finally:
-                self._slots.release()
-
-        async def arrived(message: Msg) -> None:
-            await self._slots.acquire()
-            task = asyncio.create_task(one(message))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-        self._answering.append(await self._client.subscribe(f"ask.{subject}", queue=self.name, cb=arrived))
-        # Until the server has heard of it, whoever asks is told that nobody is there.
-        await self._client.flush()
+        await self._answers.take(subject, handle)
 
     async def quiet(self) -> None:
         """Take no more questions (another replica gets them) and finish those that have come."""
-        answering, self._answering = self._answering, []
-        for subscription in answering:
-            with contextlib.suppress(NatsError, TimeoutError, OSError):
-                async with asyncio.timeout(3):
-                    await subscription.drain()  # type: ignore[no-untyped-call] # untyped in nats-py
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=2)
+        await self._answers.quiet()
 
     # Broadcasts
 
@@ -315,8 +248,7 @@ class Bus:
     async def close(self) -> None:
         """Finish what is being answered and disconnect."""
         self._closing = True
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=2)
+        await self._answers.finish()
         if not self._opened:
             return  # nats-py cannot close what it never connected
         with contextlib.suppress(NatsError, TimeoutError, OSError):

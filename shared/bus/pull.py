@@ -16,7 +16,8 @@ from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import APIError
 
-from shared.bus.connection import Bus, BusDown
+from shared.bus.connection import Bus
+from shared.bus.errors import BusDown
 
 TURN = 1.0
 """Seconds one request stays open. Short, since an open request is not renewed after a server's restart."""

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from shared.bus import STREAMS, Bus, BusDown, Unanswered
+from shared.bus.server import ensure_streams
 from shared.contracts import EventReceived, ResolveAnswered, ResolveAsked
 from tests.harness.bus import TestBus
 from tests.harness.eventually import eventually
@@ -92,7 +93,7 @@ async def test_streams_are_as_declared_and_a_second_opening_changes_nothing(bus:
 
     gateway._js.update_stream = changed  # type: ignore[assignment]
     gateway._js.add_stream = changed  # type: ignore[assignment]
-    await gateway._ensure_streams()
+    await ensure_streams(gateway._js)
 
 
 async def test_a_full_stream_says_no_at_once_and_keeps_what_it_has(bus: TestBus) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import outbox, telemetry
 from shared.bus import Broken, BusDown
+from shared.bus.server import ensure_streams
 from shared.contracts import EventReceived, EventRecorded, Message, ProfileUpdated, SegmentDefined, subject
 from shared.database import after_commit
 from shared.reader import LostPosition, On, Reader
@@ -245,7 +246,7 @@ async def test_a_stream_made_anew_is_read_from_its_beginning(intake: Shelf, bus:
     await drain(reader)
     gateway = await bus.connection("gateway")
     await gateway._js.delete_stream("INTAKE")
-    await gateway._ensure_streams()
+    await ensure_streams(gateway._js)
     await bus.tell(received("new"))
 
     async def turned() -> bool:
