@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.segment.actions import judging, lists, segments
+from services.segment.actions import judging, lists, truth
 from services.segment.actions.knowing import Archived, UnknownViewer, known, place
 from services.segment.rules.blocks import block_of, place_of
 from services.segment.schemas.life import ExplainedPart, Explanation
@@ -124,7 +124,7 @@ async def after(session: AsyncSession, asked: MembersAsked) -> MembersAnswered:
     return MembersAnswered(
         profile_ids=await members.after(session, row.id, asked.after, limit),
         complete=row.filling is None and not await lists.is_loading(session, row.key),
-        as_of=await segments.true_as_of(session, row),
+        as_of=await truth.true_as_of(session, row),
     )
 
 
