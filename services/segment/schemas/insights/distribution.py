@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.segment.schemas.insights.common import Asked, Saved, Told, Wheres
-from services.segment.schemas.rule.leaves import example
+from services.segment.schemas.rule.comparisons import example
 from services.segment.schemas.rule.values import EventName, Name, Number
 from shared.schemas import Input, Output
 

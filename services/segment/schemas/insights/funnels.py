@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from services.segment.schemas.insights.common import Asked, Happening, Part, PartOutput, Saved, Split, Told
-from services.segment.schemas.rule.leaves import example
+from services.segment.schemas.rule.comparisons import example
 from services.segment.schemas.rule.values import Duration
 from shared.schemas import Input, Output
 

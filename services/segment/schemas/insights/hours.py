@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from services.segment.schemas.insights.common import Asked, Saved, Told, Wheres
-from services.segment.schemas.rule.leaves import example
+from services.segment.schemas.rule.comparisons import example
 from services.segment.schemas.rule.values import EventName
 from shared.schemas import Input
 

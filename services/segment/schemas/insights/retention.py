@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from services.segment.schemas.insights.common import Asked, Happening, Saved, Told
-from services.segment.schemas.rule.leaves import example
+from services.segment.schemas.rule.comparisons import example
 from shared.schemas import Input, Output
 
 

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.segment.schemas.insights.common import Asked, Part, PartOutput, Saved, Split, Told, Wheres
-from services.segment.schemas.rule.leaves import example
+from services.segment.schemas.rule.comparisons import example
 from services.segment.schemas.rule.values import EventName, Name
 from shared.schemas import Input, Output
 

@@ -13,27 +13,10 @@ from services.segment.schemas.rule.comparisons import (
     Where,
 )
 from services.segment.schemas.rule.door import MAX_DEPTH, MAX_NODES, WholeRule, parse, schema
-from services.segment.schemas.rule.leaves import (
-    Bucket,
-    Consent,
-    Did,
-    First,
-    Has,
-    InSegment,
-    Last,
-    Measure,
-    Regularly,
-    Restarted,
-    Score,
-    Sequence,
-    Slice,
-    Step,
-    Stopped,
-    Tagged,
-    Trait,
-    Weight,
-    Windowed,
-)
+from services.segment.schemas.rule.known import Bucket, Consent, Has, InSegment, Score, Slice, Tagged, Trait, Weight
+from services.segment.schemas.rule.measures import Did, Measure
+from services.segment.schemas.rule.occurrences import First, Last, Regularly, Restarted, Stopped
+from services.segment.schemas.rule.sequences import Sequence, Step
 from services.segment.schemas.rule.tree import (
     KINDS,
     AllOf,
@@ -49,6 +32,7 @@ from services.segment.schemas.rule.tree import (
     walk,
 )
 from services.segment.schemas.rule.values import ANY, PURPOSES, Scalar, instant, is_date, seconds, span, zone
+from services.segment.schemas.rule.windows import Windowed
 
 __all__ = [
     "ANY",

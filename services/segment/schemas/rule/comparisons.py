@@ -57,6 +57,11 @@ def exactly_one(*names: str) -> dict[str, Any]:
     return {"oneOf": [{"required": [name]} for name in names]}
 
 
+def example(*examples: dict[str, Any], extra: dict[str, Any] | None = None) -> ConfigDict:
+    """A model with these examples, and more for its JSON Schema."""
+    return ConfigDict(json_schema_extra={**(extra or {}), "examples": list(examples)})
+
+
 class Upcoming(Node):
     """The anniversary falls on one of the next so many days, today the first of them."""
 
@@ -169,3 +174,9 @@ class Where(Comparison):
     """A property of the event compares so; `a.b` is the field b of the object a."""
 
     property: Annotated[Name, Field(description="A property's name; a dot reaches into an object")]
+
+
+MAX_WHERE = 10
+
+Wheres = Annotated[list[Where], Field(max_length=MAX_WHERE)]
+"""Conditions on the properties of an event; all of them hold."""

@@ -7,24 +7,11 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from services.segment.schemas.rule.comparisons import MOVING, Node, refused
-from services.segment.schemas.rule.leaves import (
-    Bucket,
-    Consent,
-    Did,
-    First,
-    Has,
-    InSegment,
-    Last,
-    Regularly,
-    Restarted,
-    Score,
-    Sequence,
-    Stopped,
-    Tagged,
-    Trait,
-    example,
-)
+from services.segment.schemas.rule.comparisons import MOVING, Node, example, refused
+from services.segment.schemas.rule.known import Bucket, Consent, Has, InSegment, Score, Tagged, Trait
+from services.segment.schemas.rule.measures import Did
+from services.segment.schemas.rule.occurrences import First, Last, Regularly, Restarted, Stopped
+from services.segment.schemas.rule.sequences import Sequence
 from services.segment.schemas.rule.values import Duration
 
 Path: TypeAlias = tuple[str | int, ...]
