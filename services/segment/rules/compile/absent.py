@@ -5,8 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.segment.rules.compile.values import COMPARE
-from services.segment.schemas.rule import AllOf, AnyOf, Did, InSegment, Negated, Rule
+from services.segment.rules.compile import sequences
+from services.segment.rules.compile.comparisons import COMPARE
+from services.segment.schemas.rule import (
+    AllOf,
+    AnyOf,
+    Did,
+    First,
+    InSegment,
+    Last,
+    Negated,
+    Regularly,
+    Restarted,
+    Rule,
+    Sequence,
+    Stopped,
+)
 
 
 def holds(rule: Rule, absent: Callable[[Any], bool], known: Callable[[str], Rule | None]) -> bool | None:
@@ -39,3 +53,32 @@ def _all(parts: list[bool | None]) -> bool | None:
     if False in parts:
         return False
     return None if None in parts else True
+
+
+def is_behaviour(leaf: Any) -> bool:
+    """Whether a leaf is about what a viewer did."""
+    return isinstance(leaf, Did | First | Last | Regularly | Stopped | Restarted | Sequence)
+
+
+def about(event: str) -> Callable[[Any], bool]:
+    """Which leaves can say nothing but no (or zero) of a viewer who never did this event."""
+
+    def is_about(leaf: Any) -> bool:
+        match leaf:
+            case Did():
+                return bool(leaf.did == event)
+            case First():
+                return bool(leaf.first == event)
+            case Last():
+                return bool(leaf.last == event)
+            case Regularly():
+                return bool(leaf.regularly == event)
+            case Stopped():
+                return bool(leaf.stopped == event)
+            case Restarted():
+                return bool(leaf.restarted == event)
+            case Sequence() if sequences.plain_pair(leaf):
+                return any(step.event == event for step in leaf.sequence)
+        return False
+
+    return is_about

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import ibis
 import msgspec
 
-from services.segment.rules.compile import engine, values
+from services.segment.rules.compile import comparisons, engine, instants, values
 from services.segment.schemas.rule import MOVING, Where, plain
 
 
@@ -124,8 +124,8 @@ class Events:
         ages = sorted(set(offsets))
 
         def soonest(table: Any, where: Any) -> Any:
-            moved = [values.after(values.shifted(table.time, age), self.at) for age in ages]
-            return values.soonest(moved).min(where=where)
+            moved = [instants.after(instants.shifted(table.time, age), self.at) for age in ages]
+            return instants.soonest(moved).min(where=where)
 
         return self.column(f"changes {[str(age) for age in ages]}", soonest)
 
@@ -136,19 +136,19 @@ class Events:
             return None
 
         def soonest(table: Any, where: Any) -> Any:
-            ends = (values.flips(one, values.reach(table.properties, one.property), self.at) for one in moving)
-            return values.soonest(ends).min(where=where)
+            ends = (comparisons.flips(one, values.reach(table.properties, one.property), self.at) for one in moving)
+            return instants.soonest(ends).min(where=where)
 
         return self._add("flips", soonest, f"any {self.said}", lambda table: ([ibis.literal(True)], []))
 
     def next(self, offsets: Iterable[timedelta]) -> Callable[[Any], Any]:
         """When some event next crosses an edge of these ages, or a filter flips."""
         if not self.passes.following:
-            return lambda table: values.never()
+            return lambda table: instants.never()
         names = [one for one in (self.changes(offsets), self.flips()) if one is not None]
-        return lambda table: values.soonest(table[name] for name in names)
+        return lambda table: instants.soonest(table[name] for name in names)
 
 
 def like(table: Any, wheres: Sequence[Where], at: datetime) -> list[Any]:
     """What the properties of a meant event are like."""
-    return [values.holds(one, values.reach(table.properties, one.property), at) for one in wheres]
+    return [comparisons.holds(one, values.reach(table.properties, one.property), at) for one in wheres]

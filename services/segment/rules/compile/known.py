@@ -8,7 +8,7 @@ from typing import Any
 
 import ibis
 
-from services.segment.rules.compile import engine, values
+from services.segment.rules.compile import comparisons, engine, instants, values
 from services.segment.rules.compile.events import Answer
 from services.segment.schemas.rule import Bucket, Consent, Has, InSegment, Leaf, Score, Tagged, Trait
 
@@ -18,19 +18,19 @@ def told(leaf: Leaf, joined: Any, at: datetime) -> Answer:
     match leaf:
         case Trait():
             value = values.field(joined.traits, leaf.trait)
-            return Answer(values.holds(leaf, value, at), values.flips(leaf, value, at))
+            return Answer(comparisons.holds(leaf, value, at), comparisons.flips(leaf, value, at))
         case Tagged():
             holds = joined.tags.contains(leaf.tag).fill_null(False)
             if leaf.weight is not None:
                 # a tag that nobody weighed holds wholly
                 weight = values.number(values.field(joined.weights, leaf.tag)).fill_null(1.0)
-                holds = values.every([holds, *(values.bounded(weight, *bound) for bound in leaf.weight.bounds)])
+                holds = values.every([holds, *(comparisons.bounded(weight, *bound) for bound in leaf.weight.bounds)])
         case Score():
             value = values.field(joined.scores, leaf.score)
             if leaf.operator == "exists":
                 holds = values.present(value) if leaf.operand else ~values.present(value)
             else:
-                holds = values.bounded(values.number(value), leaf.operator, leaf.operand).fill_null(False)
+                holds = comparisons.bounded(values.number(value), leaf.operator, leaf.operand).fill_null(False)
         case Consent():
             value = values.field(joined.consent, leaf.consent)
             holds = (value == ("true" if leaf.answer else "false")).fill_null(False)
@@ -38,7 +38,7 @@ def told(leaf: Leaf, joined: Any, at: datetime) -> Answer:
             holds = joined.has.contains(leaf.has).fill_null(False)
         case _:
             raise TypeError(f"{type(leaf).__name__} is nothing that profile tells")
-    return Answer(holds, values.never())
+    return Answer(holds, instants.never())
 
 
 def share(leaf: Bucket, joined: Any) -> Answer:
@@ -46,7 +46,7 @@ def share(leaf: Bucket, joined: Any) -> Answer:
     seed = ibis.literal(leaf.bucket.salt) + engine.character(0) + joined.profile_id.cast("string")
     place = engine.bits(engine.sha256(seed))
     low, high = (ibis.literal(_step(one), "int64") for one in (leaf.bucket.from_, leaf.bucket.to))
-    return Answer((place >= low) & (place < high), values.never())
+    return Answer((place >= low) & (place < high), instants.never())
 
 
 def _step(share: float) -> int:
@@ -58,7 +58,7 @@ def _step(share: float) -> int:
 def listed(key: str, joined: Any) -> Answer:
     """Whether he stands on a static list."""
     table = ibis.table({"profile_id": "int64"}, name=f"list_{key}")
-    return Answer(joined.profile_id.isin(table.profile_id), values.never())
+    return Answer(joined.profile_id.isin(table.profile_id), instants.never())
 
 
 def entries(key: str) -> Any:
@@ -85,4 +85,4 @@ def since(leaf: Leaf, joined: Any, at: datetime, holds: Callable[[Leaf], Any]) -
             return ibis.ifelse(same, joined[f"at_{leaf.in_segment}"], engine.at(at))
         case _:
             raise TypeError(f"of {type(leaf).__name__} it is not known since when")
-    return ibis.ifelse(is_there, values.said(said).try_cast(engine.INSTANT), values.never())
+    return ibis.ifelse(is_there, values.said(said).try_cast(engine.INSTANT), instants.never())

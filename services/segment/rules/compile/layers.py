@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import ibis
 
-from services.segment.rules.compile import values
+from services.segment.rules.compile import instants, values
 from services.segment.rules.compile.events import Answer
 from services.segment.schemas.rule import AllOf, AnyOf, HasBeen, InSegment, Negated, Rule, leaves, span
 
@@ -91,11 +91,11 @@ class Layers:
         def answer(table: Any) -> Answer:
             so = {name: table[f"h_{name}"] if wanted else ~table[f"h_{name}"] for name in names}
             every = values.every(so.values())
-            first = values.soonest(table[f"n_{name}"] for name in names)
-            others = [ibis.ifelse(so[name], values.never(), table[f"n_{name}"]) for name in names]
+            first = instants.soonest(table[f"n_{name}"] for name in names)
+            others = [ibis.ifelse(so[name], instants.never(), table[f"n_{name}"]) for name in names]
             last = ibis.greatest(*others) if len(others) > 1 else others[0]
             for_ever = values.some(~so[name] & table[f"n_{name}"].isnull() for name in names)
-            following = ibis.cases((every, first), (for_ever, values.never()), else_=last)
+            following = ibis.cases((every, first), (for_ever, instants.never()), else_=last)
             return Answer(every if wanted else ~every, following)
 
         return answer, 1 + max(height for _, height in parts)
@@ -107,7 +107,7 @@ class Layers:
         def answer(table: Any) -> Answer:
             since = self.parts.since(rule, table, lambda leaf: table[f"h_{inner[self.parts.text(leaf)]}"])
             holds, long = table[f"h_{whole}"], self.parts.long_enough(rule, since)
-            waits = values.shifted(since, span(rule.for_))
+            waits = instants.shifted(since, span(rule.for_))
             return Answer(holds & long, ibis.ifelse(holds & ~long, waits, table[f"n_{whole}"]))
 
         return answer, height + 1

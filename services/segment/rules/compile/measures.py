@@ -9,7 +9,7 @@ from typing import Any
 
 import ibis
 
-from services.segment.rules.compile import engine, values
+from services.segment.rules.compile import comparisons, engine, instants, values
 from services.segment.rules.compile.events import Answer, Events, Ids, Leaf, Passes, like
 from services.segment.rules.compile.windows import Window, window
 from services.segment.schemas.rule import Did, zone
@@ -50,7 +50,7 @@ def did(leaf: Did, passes: Passes) -> Leaf:
 
     def answer(table: Any) -> Answer:
         value = measured(table)
-        bounds = [values.bounded(value, *bound) for bound in _bounds(leaf)]
+        bounds = [comparisons.bounded(value, *bound) for bound in _bounds(leaf)]
         holds = values.every(bounds)
         return Answer(holds if value.type().is_integer() else holds.fill_null(False), following(table))
 
@@ -138,7 +138,7 @@ def _day(time: Any, where: str) -> Any:
 def _window_next(leaf: Did, events: Events, seen: Window) -> Callable[[Any], Any]:
     """When the answer may next change; exact for the most common question, so many in a window that ends now."""
     if not events.passes.following:
-        return lambda table: values.never()
+        return lambda table: instants.never()
     least = _least(leaf)
     if seen.length is not None and least is not None and events.flips() is None:
         return _at_least(events, seen.length, least)
@@ -148,8 +148,8 @@ def _window_next(leaf: Did, events: Events, seen: Window) -> Callable[[Any], Any
         known = events.column(
             "known", lambda table, matching: table.count(where=matching), f"{seen.said} on", seen.starts
         )
-        return lambda table: values.soonest(
-            [ibis.ifelse(table[known].fill_null(0) > 0, engine.at(turn), values.never()), ahead(table)]
+        return lambda table: instants.soonest(
+            [ibis.ifelse(table[known].fill_null(0) > 0, engine.at(turn), instants.never()), ahead(table)]
         )
     return events.next(seen.offsets)
 
@@ -182,9 +182,9 @@ def _at_least(events: Events, length: timedelta, least: int) -> Callable[[Any], 
         nth = (
             table[last]
             if least == 1
-            else ibis.ifelse(table[last].length() == least, table[last][least - 1], values.never())
+            else ibis.ifelse(table[last].length() == least, table[last][least - 1], instants.never())
         )
         # an event that comes makes the next one decide, which is later: the present one's leaving is early enough
-        return values.soonest([values.shifted(nth, length), table[ahead]])
+        return instants.soonest([instants.shifted(nth, length), table[ahead]])
 
     return following

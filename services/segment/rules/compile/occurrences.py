@@ -9,7 +9,7 @@ from typing import Any
 import ibis
 import msgspec
 
-from services.segment.rules.compile import engine, values
+from services.segment.rules.compile import comparisons, engine, instants, values
 from services.segment.rules.compile.events import Answer, Events, Leaf, Passes, like
 from services.segment.rules.compile.windows import window
 from services.segment.schemas.rule import MOVING, First, Last, Regularly, Restarted, Stopped, plain, span
@@ -38,9 +38,11 @@ def occurrence(leaf: First | Last, passes: Passes) -> Leaf:
             holds = holds & table[liked].fill_null(False)
         change = following(table)
         if passes.following and seen.turn is not None:
-            change = values.soonest([ibis.ifelse(table[time].notnull(), engine.at(seen.turn), values.never()), change])
+            change = instants.soonest(
+                [ibis.ifelse(table[time].notnull(), engine.at(seen.turn), instants.never()), change]
+            )
         if passes.following and any(one.operator in MOVING for one in leaf.having):
-            change = values.soonest([change, table[_having_flips(leaf, events)]])
+            change = instants.soonest([change, table[_having_flips(leaf, events)]])
         return Answer(holds, change)
 
     if passes.following and any(one.operator in MOVING for one in leaf.having):
@@ -65,8 +67,8 @@ def _having_flips(leaf: First | Last, events: Events) -> str:
     said = msgspec.json.encode([plain(one) for one in leaf.having]).decode()
 
     def make(table: Any, matching: Any) -> Any:
-        ends = (values.flips(one, values.reach(table.properties, one.property), events.at) for one in leaf.having)
-        return values.soonest(ends).min(where=matching)
+        ends = (comparisons.flips(one, values.reach(table.properties, one.property), events.at) for one in leaf.having)
+        return instants.soonest(ends).min(where=matching)
 
     return events.column(f"having flips {said}", make)
 
@@ -95,13 +97,13 @@ def regularly(leaf: Regularly, passes: Passes) -> Leaf:
             older = place(table.time) + 1
             moved = engine.instant(engine.microseconds(table.time) + older * length)
             ahead = table.time > engine.at(at)
-            known = ibis.cases((ahead, table.time), (older <= leaf.periods, moved), else_=values.never())
+            known = ibis.cases((ahead, table.time), (older <= leaf.periods, moved), else_=instants.never())
             return known.min(where=matching)
 
         flips = events.flips()
         names = [events.column(f"period ends {leaf.every} {leaf.periods}", soonest), *([flips] if flips else [])]
     return lambda table: Answer(
-        table[periods].fill_null(0) >= leaf.at_least, values.soonest(table[name] for name in names)
+        table[periods].fill_null(0) >= leaf.at_least, instants.soonest(table[name] for name in names)
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.segment.rules.compile import engine, values
+from services.segment.rules.compile import engine, instants, values
 from services.segment.rules.compile.events import Answer, Events, Ids, Leaf, Passes, like
 from services.segment.schemas.rule import Sequence as Rule
 from services.segment.schemas.rule import Step, span
@@ -38,8 +38,8 @@ def pair(rule: Rule, passes: Passes) -> Leaf:
     def answer(table: Any) -> Answer:
         holds = (table[begin] < table[end]).fill_null(False)
         # a chain that began later may stand longer: the earliest is early enough
-        leaves = [values.shifted(table[begin], length)] if length and passes.following else []
-        return Answer(holds, values.soonest([*leaves, *(table[name] for name in changes)]))
+        leaves = [instants.shifted(table[begin], length)] if length and passes.following else []
+        return Answer(holds, instants.soonest([*leaves, *(table[name] for name in changes)]))
 
     return answer
 
@@ -62,8 +62,8 @@ def chained(rule: Rule, passes: Passes) -> tuple[Callable[[Ids], Any], Callable[
         return chain.group_by(chain_id=chain.profile_id).aggregate(begun=chain.begun.max())
 
     def answer(joined: Any, begun: str) -> Answer:
-        leaves = [values.shifted(joined[begun], length)] if length and passes.following else []
-        return Answer(joined[begun].notnull(), values.soonest([*leaves, *(joined[name] for name in changes)]))
+        leaves = [instants.shifted(joined[begun], length)] if length and passes.following else []
+        return Answer(joined[begun].notnull(), instants.soonest([*leaves, *(joined[name] for name in changes)]))
 
     return table, answer
 
@@ -80,7 +80,7 @@ def _chain(rule: Rule, at: datetime, ids: Ids) -> Any:
         linked = step.asof_join(before, on=step.time > before.previous, predicates=keys)
         linked = linked.filter(linked.previous.notnull())
         if rule.gap:
-            linked = linked.filter(linked.time <= values.shifted(linked.previous, span(rule.gap)))
+            linked = linked.filter(linked.time <= instants.shifted(linked.previous, span(rule.gap)))
         linked = linked.select(*keys, "time", "previous", "begun")
         for barrier in barriers:
             linked = linked.asof_join(barrier, on=linked.time > barrier.barrier, predicates=keys)

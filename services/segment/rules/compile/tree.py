@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import ibis
 import msgspec
 
-from services.segment.rules.compile import absent, engine, known, measures, occurrences, sequences, values
+from services.segment.rules.compile import absent, engine, instants, known, measures, occurrences, sequences, values
 from services.segment.rules.compile.events import Answer, Leaf, Passes
 from services.segment.rules.compile.layers import Layers
 from services.segment.schemas.rule import (
@@ -103,7 +103,7 @@ class _Compiler:
     def members(self, rule: Rule) -> Compiled:
         if not self.following:
             told = any(isinstance(leaf, TOLD) for leaf in self._leaves(rule))
-            self.everybody = told or absent.holds(rule, _is_behaviour, self.rule) is not False
+            self.everybody = told or absent.holds(rule, absent.is_behaviour, self.rule) is not False
         self._prepare(rule)
         joined = self._joined(rule)
         if self.following:
@@ -171,7 +171,7 @@ class _Compiler:
         made = [(event, one) for event, one in self.passes.by.items() if one.columns]
         for place, (event, one) in enumerate(made):
             grouped = one.grouped(self._among, until).rename({f"counted_{place}": "counted_id"})
-            yield grouped, f"counted_{place}", _about(event)
+            yield grouped, f"counted_{place}", absent.about(event)
         for place, (said, make) in enumerate(self.chains.items()):
             chain = make(self._among).rename({f"chain_{place}": "chain_id", f"begun_{place}": "begun"})
             yield chain, f"chain_{place}", partial(self._says, said)
@@ -237,7 +237,7 @@ class _Compiler:
 
     def _once(self, leaf: Did, wanted: bool, joined: Any) -> Answer:
         found = joined.profile_id.isin(measures.doers(leaf, self.at, self._among))
-        return Answer(found if wanted else ~found, values.never())
+        return Answer(found if wanted else ~found, instants.never())
 
     def leaf(self, rule: Any, joined: Any) -> Answer:
         """The answer of a part that is no group."""
@@ -245,7 +245,7 @@ class _Compiler:
             return self.leaves[self.text(rule)](joined)
         if rule.in_segment in self.segments:
             return known.listed(rule.in_segment, joined)
-        return Answer(ibis.literal(False), values.never())
+        return Answer(ibis.literal(False), instants.never())
 
     # --- groups
 
@@ -272,33 +272,5 @@ class _Compiler:
 
     def since(self, rule: HasBeen, joined: Any, holds: Callable[[Any], Any]) -> Any:
         """Since when everything it rests on is as it is; null: as long as anybody knows."""
-        instants = [known.since(leaf, joined, self.at, holds) for leaf in leaves(rule.has_been)]
-        return ibis.greatest(*instants) if len(instants) > 1 else instants[0]
-
-
-def _is_behaviour(leaf: Any) -> bool:
-    return isinstance(leaf, Did | First | Last | Regularly | Stopped | Restarted | Sequence)
-
-
-def _about(event: str) -> Callable[[Any], bool]:
-    """Which leaves can say nothing but no (or zero) of a viewer who never did this event."""
-
-    def about(leaf: Any) -> bool:
-        match leaf:
-            case Did():
-                return bool(leaf.did == event)
-            case First():
-                return bool(leaf.first == event)
-            case Last():
-                return bool(leaf.last == event)
-            case Regularly():
-                return bool(leaf.regularly == event)
-            case Stopped():
-                return bool(leaf.stopped == event)
-            case Restarted():
-                return bool(leaf.restarted == event)
-            case Sequence() if sequences.plain_pair(leaf):
-                return any(step.event == event for step in leaf.sequence)
-        return False
-
-    return about
+        begun = [known.since(leaf, joined, self.at, holds) for leaf in leaves(rule.has_been)]
+        return ibis.greatest(*begun) if len(begun) > 1 else begun[0]

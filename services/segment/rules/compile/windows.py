@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from services.segment.rules.compile import engine
-from services.segment.rules.compile.values import DAY, midnight
+from services.segment.rules.compile.instants import DAY, midnight
 from services.segment.schemas.rule import Windowed, span, zone
 
 NOTHING = timedelta()

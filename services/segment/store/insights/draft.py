@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from services.segment.rules.compile import engine, values
+from services.segment.rules.compile import comparisons, engine, values
 from services.segment.rules.parts import MISSING, OTHER
 from services.segment.schemas.insights.common import Part, Split
 from services.segment.schemas.rule import ANY, Scalar, Where
@@ -120,7 +120,7 @@ class Draft:
 
     def _like(self, rows: Any, where: Sequence[Where]) -> Any:
         at = self.asking.as_of
-        return values.every([values.holds(one, values.reach(rows.properties, one.property), at) for one in where])
+        return values.every([comparisons.holds(one, values.reach(rows.properties, one.property), at) for one in where])
 
     def _rows(self, name: str, expression: Any, tests: Sequence[str]) -> None:
         """A part with the rows of viewers who are asked for."""
