@@ -1,4 +1,4 @@
-"""A database of profile for each test that asks for one."""
+"""A database of profile, or a running profile, for each test that asks for one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from services.profile.actions.events import absorb
+from services.profile.app import SERVICE
 from shared import outbox
 from shared.contracts import EventReceived, Fact
 from shared.database import Database
 from shared.settings import Settings
+from tests.harness.houses import Opening, Running
 
 
 @pytest.fixture
@@ -32,3 +34,9 @@ def take(db: Database) -> Callable[..., Awaitable[list[Fact]]]:
             return [fact for fact, _ in outbox.effects(session).told]
 
     return batch
+
+
+@pytest.fixture
+async def running(open_house: Callable[..., Opening]) -> Running:
+    """Profile, running."""
+    return await open_house(SERVICE)

@@ -1,58 +1,24 @@
-"""Files of viewers: whatever Excel writes is understood, wrong lines are told, and nothing is taken in twice."""
+"""Files of viewers: wrong lines are told, nothing is taken in twice, and what a line says of tags is kept."""
 
 from __future__ import annotations
 
 import csv
 import io
-import zipfile
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import insert
 
-from services.profile.actions import bulk, erasures, events, imports
-from services.profile.app import SERVICE
-from services.profile.outside import sheets
-from services.profile.rules import imports as rules
+from services.profile.actions import erasures, imports
 from services.profile.rules import sealing
-from services.profile.schemas.imports import MappedColumn
 from services.profile.tables import import_lines, suppressed
 from shared import audit, lasting
 from shared.jobs import JobRow
-from tests.harness.houses import Opening, Running
+from tests.harness.houses import Running
+from tests.profile.acts import brought, done, post
 from tests.profile.samples import NOON
 
 Eventually = Callable[..., Awaitable[Any]]
-
-
-@pytest.fixture
-async def running(open_house: Callable[..., Opening]) -> Running:
-    return await open_house(SERVICE)
-
-
-async def post(running: Running, path: str, *, status: int, role: str = "operator", **more: Any) -> Any:
-    answer = await running.client.post(path, headers=running.headers(role), **more)
-    assert answer.status_code == status, answer.text
-    return answer.json()
-
-
-async def brought(running: Running, text: str | bytes, name: str = "people.csv", status: int = 201) -> Any:
-    content = text.encode() if isinstance(text, str) else text
-    return await post(running, "/v1/imports", params={"name": name}, content=content, status=status)
-
-
-async def done(running: Running, import_id: int, eventually: Eventually, state: str) -> Any:
-    async def reached() -> Any:
-        one = (await running.client.get(f"/v1/imports/{import_id}")).json()
-        assert one["state"] == state, one
-        return one
-
-    return await eventually(reached)
-
 
 MAPPING = {
     "用户ID": {"id": "user_id"},
@@ -142,40 +108,6 @@ async def test_a_step_that_is_done_again_changes_nothing(running: Running) -> No
     assert len((await running.client.get("/v1/profiles/user_id:u7/events")).json()["items"]) == 1
 
 
-@pytest.mark.parametrize(
-    ("content", "encoding", "delimiter"),
-    [
-        ("编号;名字\n1;张三,丰\n".encode(), "utf-8-sig", ";"),
-        ("\ufeff编号,名字\n1,张三\n".encode(), "utf-8-sig", ","),
-        ("编号,名字\n1,张三\n".encode("gbk"), "gb18030", ","),
-        ("编号\t名字\r\n1\t张三\r\n".encode("utf-16"), "utf-16", "\t"),
-        ('编号|名字\n1|"a,b\nc"\n'.encode(), "utf-8-sig", "|"),
-    ],
-)
-async def test_what_excel_writes_is_understood(running: Running, content: bytes, encoding: str, delimiter: str) -> None:
-    file = await brought(running, content)
-    assert (file["encoding"], file["delimiter"]) == (encoding, delimiter)
-    assert file["columns"] == ["编号", "名字"]
-    assert file["lines"] == 1
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"", "as the body"),
-        (b"\n", "name the columns"),
-        (b"a,,b\n", "column 2 has no name"),
-        (b"a,a\n", "two columns"),
-        (b"\xd0\xcf\x11\xe0rest", "xlsx"),
-        (b"a,b\n\xff\xff\xff\n", "UTF-8"),
-        (b"PK\x03\x04rest", "workbook"),
-        (",".join(f"c{n}" for n in range(300)).encode(), "at most 200"),
-    ],
-)
-async def test_a_file_nobody_can_read_is_refused_with_a_remedy(running: Running, content: bytes, words: str) -> None:
-    assert words in (await brought(running, content, status=422))["detail"]
-
-
 async def test_a_mapping_must_fit_the_file(running: Running) -> None:
     file = await brought(running, "id,age\nu1,3\n")
     path = f"/v1/imports/{file['id']}/run"
@@ -199,125 +131,6 @@ async def test_a_file_may_be_forgotten(running: Running) -> None:
     assert (await running.client.get(f"/v1/imports/{file['id']}")).status_code == 404
     async with running.db.transaction() as session:
         assert (await session.execute(import_lines.select())).all() == []
-
-
-async def test_a_file_that_is_too_large_is_refused(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imports, "BYTES", 100)
-    assert "split" in (await brought(running, "a\n" * 60, status=413))["detail"]
-    monkeypatch.setattr(imports, "LINES", 3)
-    assert "at most 3 lines" in (await brought(running, "a\n" * 5, status=422))["detail"]
-
-
-async def test_a_workbook_that_unpacks_to_a_huge_one_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "bomb.xlsx"
-    sheet = (
-        '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
-        '<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
-        "</sheetData></worksheet>"
-    )
-    relations = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    with zipfile.ZipFile(path, "w") as file:
-        file.writestr(
-            "[Content_Types].xml", '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>'
-        )
-        file.writestr(
-            "xl/workbook.xml",
-            f'<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="{relations}">'
-            '<sheets><sheet name="a" sheetId="1" r:id="rId1"/></sheets></workbook>',
-        )
-        file.writestr(
-            "xl/_rels/workbook.xml.rels",
-            '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
-            f'<Relationship Id="rId1" Type="{relations}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
-        )
-        file.writestr("xl/worksheets/sheet1.xml", sheet)
-    with pytest.raises(sheets.Unreadable, match=r"too large|cannot be read"):
-        async for _ in sheets.lines_of_workbook(path):
-            pass
-
-
-@given(
-    st.lists(
-        st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n")), min_size=2, max_size=5), min_size=2
-    ),
-    st.sampled_from(sheets.DELIMITERS),
-)
-def test_any_csv_is_read_as_written(lines: list[list[str]], delimiter: str) -> None:
-    width = len(lines[0])
-    header = [f"column{n}" for n in range(width)]
-    square = [header, *([*line[:width], *[""] * (width - len(line))] for line in lines)]
-    text = io.StringIO()
-    csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows(square)
-    assert list(csv.reader(io.StringIO(text.getvalue()), delimiter=delimiter)) == square
-    assert sheets.delimiter(text.getvalue()) == delimiter
-
-
-@given(st.lists(st.text(), max_size=6), st.sampled_from(["text", "number", "boolean", "date", "list"]))
-def test_any_line_is_read_or_refused(row: list[str], kind: Any) -> None:
-    columns = ["a", "b", "c"]
-    mapping = {"a": MappedColumn(id="user_id"), "b": MappedColumn(trait="b", type=kind), "c": MappedColumn(id="phone")}
-    found = rules.read(row, columns, mapping)
-    assert found.ids if isinstance(found, rules.Line) else found
-
-
-@pytest.mark.parametrize(
-    ("cell", "kind", "value"),
-    [
-        ("1,234.5", "number", 1234.5),
-        ("-3", "number", -3),
-        ("是", "boolean", True),
-        ("No", "boolean", False),
-        ("2024/5/1", "date", "2024-05-01"),
-        ("2024年5月1日", "date", "2024-05-01"),
-        ("2024-05-01T08:00:00+08:00", "date", "2024-05-01T08:00:00+08:00"),
-        ("a、b, c", "list", ["a", "b", "c"]),
-    ],
-)
-def test_cells_as_values(cell: str, kind: Any, value: Any) -> None:
-    assert rules.value(cell, kind) == value
-
-
-async def test_a_bulk_takes_the_good_and_tells_the_wrong(running: Running) -> None:
-    people = [
-        {"ids": {"user_id": "u1"}, "traits": {"city": "北京"}, "message_id": "b1"},
-        {"ids": {}},
-        {"ids": {"User": "x"}},
-        {"ids": {"email": "nobody"}},
-        {"id": "u2"},
-        {"ids": {"anonymous_id": "a1"}, "traits": {"age": 3}},
-        {"ids": {"user_id": "u1"}, "traits": {"city": "上海"}, "message_id": "b1"},
-    ]
-    answer = await post(running, "/v1/profiles/bulk", json={"profiles": people}, status=200)
-    assert answer["accepted"] == 3
-    assert [one["index"] for one in answer["items"]] == [0, 5, 6]
-    assert [one["profile_id"] for one in answer["items"]] == [1, 2, 1]
-    assert [(one["index"], one["field"]) for one in answer["errors"]] == [
-        (1, "profiles[1].ids"),
-        (2, "profiles[2].ids.User"),
-        (3, "profiles[3].ids.email"),
-        (4, "profiles[4].id"),
-    ]
-    assert "did you mean 'ids'" in answer["errors"][3]["message"]
-    assert (await running.client.get("/v1/profiles/1")).json()["traits"] == {"city": "北京"}
-    event = (await running.client.get("/v1/profiles/1/events")).json()["items"]
-    assert [one["source"] for one in event] == ["bulk:test"]
-    await post(running, "/v1/profiles/bulk", json={"profiles": people}, status=403, role="viewer")
-    await post(running, "/v1/profiles/bulk", json={"profiles": [{}] * 1001}, status=422)
-
-
-async def test_what_cannot_be_absorbed_stays_alone(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-
-    async def poisoned(session: Any, items: list[Any]) -> None:
-        await events.absorb(session, items)
-        if any(item.user_id == "poison" for item in items):
-            raise ValueError("poison")
-
-    monkeypatch.setattr(bulk, "absorb", poisoned)
-    people = [{"ids": {"user_id": f"u{n}" if n != 37 else "poison"}} for n in range(100)]
-    answer = await post(running, "/v1/profiles/bulk", json={"profiles": people}, status=200)
-    assert answer["accepted"] == 99
-    assert answer["errors"] == [{"index": 37, "field": "profiles[37]", "message": "ValueError: poison"}]
-    assert len((await running.client.get("/v1/profiles", params={"limit": 200})).json()["items"]) == 99
 
 
 async def test_a_file_gives_tags(running: Running, eventually: Eventually) -> None:

@@ -38,6 +38,14 @@ async def opener(session: AsyncSession) -> Callable[[int, str], Lines]:
     return opened
 
 
+async def after(session: AsyncSession, import_id: int, number: int) -> tuple[int, Lines] | None:
+    """The next lines after the one of this number, opened, with the number of the first."""
+    found = await store.lines(session, import_id, after=number)
+    if found is None:
+        return None
+    return found[0], (await opener(session))(import_id, found[1])
+
+
 async def forget(session: AsyncSession, origins: Sequence[str]) -> int:
     """Empty the lines that name one of these identities, in files that wait to be taken in; how many there were.
 
