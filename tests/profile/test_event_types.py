@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import jsonschema
@@ -12,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.profile.actions import plan
-from services.profile.app import SERVICE
 from services.profile.rules import bots, catalogue
 from services.profile.rules import event_types as rules
 from services.profile.rules.catalogue import KNOWN
@@ -20,13 +18,7 @@ from services.profile.store import event_types as store
 from shared import clock
 from shared.contracts import EVENTS
 from tests.harness.eventually import eventually
-from tests.harness.houses import Opening, Running
-
-
-@pytest.fixture
-async def running(open_house: Callable[..., Opening]) -> Running:
-    """Profile, running."""
-    return await open_house(SERVICE)
+from tests.harness.houses import Running
 
 
 def test_every_name_of_the_house_has_a_type() -> None:

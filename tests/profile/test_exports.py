@@ -16,19 +16,13 @@ from hypothesis import strategies as st
 
 from services.profile.actions import following, search
 from services.profile.actions.events import absorb
-from services.profile.app import SERVICE
 from services.profile.outside import sheets
 from services.profile.rules import cells, workbook
 from services.profile.rules.workbook import Workbook
 from shared.contracts import AmongAnswered, AmongAsked, EventReceived, SegmentDefined
 from tests.harness.bus import TestBus
-from tests.harness.houses import Opening, Running
+from tests.harness.houses import Running
 from tests.profile.samples import call
-
-
-@pytest.fixture
-async def running(open_house: Callable[..., Opening]) -> Running:
-    return await open_house(SERVICE)
 
 
 async def take(running: Running, *items: EventReceived) -> None:

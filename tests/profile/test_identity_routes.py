@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import httpx
-import pytest
 
 from services.profile.actions.events import absorb
-from services.profile.app import SERVICE
 from shared.contracts import EventReceived, IdentityLinked, ProfileMerged, ProfileSplit, ProfileUpdated
 from tests.harness.eventually import eventually
-from tests.harness.houses import Opening, Running
+from tests.harness.houses import Running
 from tests.profile.samples import call
-
-
-@pytest.fixture
-async def running(open_house: Callable[..., Opening]) -> Running:
-    return await open_house(SERVICE)
 
 
 async def take(running: Running, *items: EventReceived) -> None:

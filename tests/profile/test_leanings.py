@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,20 +12,14 @@ from hypothesis import strategies as st
 
 from services.profile.actions import leanings, tags
 from services.profile.actions.events import absorb
-from services.profile.app import SERVICE
 from services.profile.rules import interests
 from shared import clock
 from shared.contracts import EventReceived, ProfileUpdated
 from tests.harness.eventually import eventually
-from tests.harness.houses import Opening, Running
+from tests.harness.houses import Running
 from tests.profile.samples import NOON, call
 
 HALF_LIFE = 14 * 86_400.0
-
-
-@pytest.fixture
-async def running(open_house: Callable[..., Opening]) -> Running:
-    return await open_house(SERVICE)
 
 
 async def take(running: Running, *items: EventReceived) -> None:

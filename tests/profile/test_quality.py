@@ -13,7 +13,6 @@ from msgspec import structs
 
 from services.profile.actions import quality, refused, search, turned
 from services.profile.actions.events import absorb
-from services.profile.app import SERVICE
 from services.profile.rules import events as event_rules
 from services.profile.rules import quality as rules
 from services.profile.rules.quality import Count
@@ -21,15 +20,10 @@ from services.profile.store import quality as store
 from services.profile.tables import quality_counts, quality_notes
 from shared import clock
 from shared.contracts import EventReceived, EventsRejected
-from tests.harness.houses import Opening, Running
+from tests.harness.houses import Running
 from tests.profile.samples import NOON, call
 
 GOOD = {"content_id": "v1", "category": "anime", "tags": ["a"], "creator_id": "c1"}
-
-
-@pytest.fixture
-async def running(open_house: Callable[..., Opening]) -> Running:
-    return await open_house(SERVICE)
 
 
 async def take(running: Running, *items: EventReceived) -> None:

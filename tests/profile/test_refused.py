@@ -12,13 +12,12 @@ from sqlalchemy import func, select, text
 
 from services.profile.actions import refused
 from services.profile.actions.events import absorb
-from services.profile.app import SERVICE
 from services.profile.tables import events, refused_events
 from shared import audit, clock, outbox
 from shared.contracts import EventReceived, EventRecorded, Fact
 from shared.database import Database
 from tests.harness.eventually import eventually
-from tests.harness.houses import Opening, Running
+from tests.harness.houses import Running
 from tests.profile.samples import NOON, call
 
 LIKE: dict[str, Any] = {
@@ -26,12 +25,6 @@ LIKE: dict[str, Any] = {
     "required": ["content_id"],
     "properties": {"content_id": {"type": "string"}, "position": {"type": "number"}},
 }
-
-
-@pytest.fixture
-async def running(open_house: Callable[..., Opening]) -> Running:
-    """Profile, running."""
-    return await open_house(SERVICE)
 
 
 async def give(running: Running, *items: EventReceived) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -10,16 +9,10 @@ import httpx
 import pytest
 
 from services.profile.actions.events import absorb
-from services.profile.app import SERVICE
 from shared import pages
 from shared.contracts import EventReceived
-from tests.harness.houses import Opening, Running
+from tests.harness.houses import Running
 from tests.profile.samples import NOON, call
-
-
-@pytest.fixture
-async def running(open_house: Callable[..., Opening]) -> Running:
-    return await open_house(SERVICE)
 
 
 async def take(running: Running, *items: EventReceived) -> None:
