@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -15,6 +15,7 @@ from shared.database import Database
 from shared.settings import Settings
 from tests.harness.databases import Databases
 from tests.harness.houses import Opening, Running
+from tests.segment.histories import Store
 
 
 @pytest.fixture
@@ -44,6 +45,14 @@ async def engine(databases: Databases) -> AsyncIterator[AsyncEngine]:
     yield database.engine
     await database.close()
     await databases.drop(url)
+
+
+@pytest.fixture(params=range(3), scope="module")
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """Some random histories."""
+    made = Store(request.param)
+    yield made
+    made.db.close()
 
 
 @asynccontextmanager

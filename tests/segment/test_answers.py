@@ -11,8 +11,8 @@ from services.segment.tables import segments
 from shared import clock, jobs
 from shared.contracts import MembersAnswered, MembersAsked, ResolveAnswered, ResolveAsked
 from tests.harness.houses import Running
+from tests.segment.acts import filled, make
 from tests.segment.conftest import undone
-from tests.segment.test_live import filled, make
 from tests.segment.words import profile
 
 

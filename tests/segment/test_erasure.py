@@ -12,8 +12,7 @@ from shared import clock, jobs
 from shared.contracts import ErasureAnswered, ErasureAsked, PersonAnswered, PersonAsked, ProfileErased
 from tests.harness.eventually import eventually
 from tests.harness.houses import Running
-from tests.segment.test_life import VIP, _set, ask, known
-from tests.segment.test_live import _is, make, members, moves
+from tests.segment.acts import VIP, ask, equals, known, make, member_ids, members, moves
 from tests.segment.words import event, profile
 
 
@@ -38,14 +37,14 @@ async def test_nothing_of_an_erased_viewer_stays_in_bitmaps_log_and_lists(home: 
     await ask(home, "POST", "", {"key": "panel", "name": "Panel", "kind": "static"}, status=201)
     # 17 is in the block of 1, so that his bits must stay
     await home.tell(profile(1, 1, vip=True), profile(17, 1, vip=True), event(1, "Content Liked", clock.now()))
-    await eventually(lambda: _is(_set(home, "vip"), {1, 17}))
+    await eventually(lambda: equals(member_ids(home, "vip"), {1, 17}))
     await home.tell(profile(1, 2), profile(1, 3, vip=True))
     for ref in ("user_id:u1", "user_id:u17"):
         await ask(home, "PUT", f"/panel/members/{ref}", status=204)
     async with home.db.transaction() as session:
         job = await jobs.begin(session, "other", "x", {})
         await session.execute(list_rows.insert().values(job_id=job, place=2, origin="user_id:u1", unmatched=True))
-    await eventually(lambda: _is(_set(home, "liked"), {1}))
+    await eventually(lambda: equals(member_ids(home, "liked"), {1}))
 
     person = await _person(home)
     assert {row["segment"] for row in person["blocks"]} == {"vip", "liked", "panel"}
@@ -55,11 +54,11 @@ async def test_nothing_of_an_erased_viewer_stays_in_bitmaps_log_and_lists(home: 
     assert [row["origin"] for row in person["list_rows"]] == ["user_id:u1"]
 
     await home.tell(ProfileErased(erasure_id=5, profile_id=1, origins=["user_id:u1"]))
-    await eventually(lambda: _is(_set(home, "vip"), {17}))
+    await eventually(lambda: equals(member_ids(home, "vip"), {17}))
     assert await members(home, "panel") == {17: "definition"}
     assert await members(home, "liked") == {}
     assert (await home.client.get("/v1/segments/liked")).json()["size"] == 0
-    await eventually(lambda: _is(_erased(home), {("erase", "out", 1)}))
+    await eventually(lambda: equals(_erased(home), {("erase", "out", 1)}))
     async with home.db.transaction() as session:
         for row in await session.execute(select(blocks)):
             assert 0 not in unpack(row.bitmap), "the place of viewer 1 in partition 1"

@@ -33,9 +33,9 @@ from shared.settings import Settings
 from tests.harness.databases import Databases
 from tests.harness.eventually import eventually
 from tests.harness.houses import Running
-from tests.segment.test_live import make
-from tests.segment.test_live import members as members_of
-from tests.segment.test_live import moves as told_of
+from tests.segment.acts import make
+from tests.segment.acts import members as members_of
+from tests.segment.acts import moves as told_of
 from tests.segment.words import event, profile
 
 _worlds = count(1)

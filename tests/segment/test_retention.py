@@ -16,7 +16,7 @@ from shared import clock
 from shared.contracts import RetentionDefined
 from tests.harness.eventually import eventually
 from tests.harness.houses import Running
-from tests.segment.test_live import make, members, moves
+from tests.segment.acts import make, members, moves
 from tests.segment.words import event
 
 
@@ -26,7 +26,7 @@ async def left(home: Running) -> Counter[str]:
         return Counter(await session.scalars(select(events.c.event)))
 
 
-async def _is(coming: Callable[[], Awaitable[Any]], expected: Any) -> None:
+async def equals(coming: Callable[[], Awaitable[Any]], expected: Any) -> None:
     assert await coming() == expected
 
 
@@ -42,9 +42,9 @@ async def test_old_events_go_and_who_was_in_by_them_leaves_without_being_news(ho
         event(2, "Content Liked", young),
         event(1, "Video Watched", old, history=True),
     )
-    await eventually(lambda: _is(lambda: members(home, "likers"), {1: "history", 2: "rule"}))
+    await eventually(lambda: equals(lambda: members(home, "likers"), {1: "history", 2: "rule"}))
     await home.tell(RetentionDefined(event="Content Liked", days=30))
-    await eventually(lambda: _is(lambda: left(home), {"Content Liked": 1, "Video Watched": 1}), timeout=20)
+    await eventually(lambda: equals(lambda: left(home), {"Content Liked": 1, "Video Watched": 1}), timeout=20)
     assert await members(home, "likers") == {2: "rule"}
     assert await members(home, "often") == {}
     assert await members(home, "never") == {1: "erase"}
@@ -70,17 +70,17 @@ async def test_a_star_is_for_all_others_and_a_line_can_be_taken_back(home: Runni
 
     await eventually(heard)
     await home.tell(*(event(1, name, old, history=True) for name in ("Order Completed", "Video Watched", "Other")))
-    await eventually(lambda: _is(lambda: left(home), {"Order Completed": 1}), timeout=20)
+    await eventually(lambda: equals(lambda: left(home), {"Order Completed": 1}), timeout=20)
 
 
 async def test_a_window_that_runs_on_keeps_its_deadline(home: Running) -> None:
     await make(home, "likers", {"did": "Content Liked", "within": "3d"})
     now = clock.now()
     await home.tell(event(1, "Content Liked", now - timedelta(days=2)), event(1, "Content Liked", now))
-    await eventually(lambda: _is(lambda: members(home, "likers"), {1: "rule"}))
+    await eventually(lambda: equals(lambda: members(home, "likers"), {1: "rule"}))
     async with home.db.transaction() as session:
         await retention.heed(session, [RetentionDefined(event="Content Liked", days=1)])
-    await eventually(lambda: _is(lambda: left(home), {"Content Liked": 1}), timeout=20)
+    await eventually(lambda: equals(lambda: left(home), {"Content Liked": 1}), timeout=20)
     async with home.db.transaction() as session:
         assert list(await session.scalars(select(deadlines.c.at))) == [now + timedelta(days=3)]
 
@@ -88,7 +88,7 @@ async def test_a_window_that_runs_on_keeps_its_deadline(home: Running) -> None:
 async def test_pieces_end_and_the_index_finds_them(home: Running) -> None:
     old = clock.now() - timedelta(days=40)
     await home.tell(*(event(n % 7 + 1, "Content Shown", old, history=True) for n in range(50)))
-    await eventually(lambda: _is(lambda: left(home), {"Content Shown": 50}))
+    await eventually(lambda: equals(lambda: left(home), {"Content Shown": 50}))
     async with home.db.transaction() as session:
         ends = {"Content Shown": old + timedelta(days=1)}
         assert len(await store.old(session, ends, None, limit=20)) == 20

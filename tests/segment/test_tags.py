@@ -9,7 +9,7 @@ from services.segment.app import SERVICE
 from shared.contracts import AmongAnswered, AmongAsked, MembersAnswered, MembersAsked, ProfileUpdated
 from tests.harness.eventually import eventually
 from tests.harness.houses import Opening, Running
-from tests.segment.test_live import make, members, moves
+from tests.segment.acts import make, members, moves
 from tests.segment.words import profile
 
 
