@@ -14,6 +14,7 @@ from tests.harness import houses
 from tests.harness.bus import TestBus
 from tests.harness.databases import Databases
 from tests.harness.houses import Opening, Running
+from tests.recommend.acts import banner
 
 Decide = Callable[..., Awaitable[list[Decision]]]
 
@@ -22,6 +23,15 @@ Decide = Callable[..., Awaitable[list[Decision]]]
 async def running(open_house: Callable[..., Opening]) -> Running:
     """Recommend, caught up with an empty house."""
     return await open_house(SERVICE)
+
+
+@pytest.fixture
+async def home(running: Running) -> Running:
+    """A placement with one creative for those who like, one for everyone."""
+    assert (await running.client.put("/v1/placements/home", json={"name": "Home, top"})).status_code == 200
+    await banner(running, "for-likers", audience="likers", priority=10, link_url="https://example.com/liked")
+    await banner(running, "for-all")
+    return running
 
 
 @pytest.fixture
