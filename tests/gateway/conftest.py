@@ -36,6 +36,9 @@ structlog.configure(
 WRITE_KEY = "pk_testwritekey"
 SECRET_KEY = "sk_testsecretkey_0123456789abcdefghijklmnopqrstuvwxyz"
 
+TRACK: dict[str, Any] = {"userId": "u1", "event": "Content Liked"}
+"""A call that is good."""
+
 _events = msgspec.json.Decoder(list[EventReceived])
 
 

@@ -17,12 +17,11 @@ from shared import caller as callers
 from shared import migrations
 from shared.app import permissions
 from shared.caller import Caller
-from tests.gateway.conftest import SECRET_KEY, WRITE_KEY, Gateway, basic
+from tests.gateway.conftest import SECRET_KEY, TRACK, WRITE_KEY, Gateway, basic
 from tests.harness.databases import Databases
 from tests.harness.eventually import eventually
 
 Opening = Callable[..., contextlib.AbstractAsyncContextManager[Gateway]]
-TRACK: dict[str, Any] = {"userId": "u1", "event": "Content Liked"}
 
 
 def bearer(key: str) -> dict[str, str]:

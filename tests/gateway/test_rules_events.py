@@ -17,6 +17,7 @@ from gateway.rules import events as rules
 from gateway.rules.events import Arrival, Refused
 from shared.contracts import EventReceived
 from shared.contracts.events import Call
+from tests.gateway.conftest import TRACK
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 ARRIVAL = Arrival(NOW, "key1", "192.0.2.7", "Agent/1")
@@ -49,9 +50,6 @@ def test_an_address_is_no_id_unless_it_is_said_to_be(field: str, text: str, is_a
         assert text.strip() not in raised.value.message
     else:
         assert rules.one(body, "alias", strict).item
-
-
-TRACK: dict[str, Any] = {"userId": "u1", "event": "Content Liked"}
 
 
 def one(body: object, call: Call = "track") -> EventReceived:
