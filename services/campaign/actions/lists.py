@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -55,15 +55,15 @@ async def named(session: AsyncSession, key: str, page: PageAsked) -> tuple[list[
 
 async def days(session: AsyncSession, number: int, zone: str) -> MessageDays:
     """Messages of all campaigns in the last days, by day and state."""
-    wanted = calendar.last(clock.now(), number, zone)
-    found = await messages_.by_day(session, calendar.begin(wanted[0], zone), zone)
-    ended: dict[date, dict[str, int]] = {day: {} for day in wanted}
-    for (day, state), count in found.items():
+    now = clock.now()
+    wanted = calendar.last(now, number, zone)
+    found = await messages_.by_day(session, calendar.begin(wanted[0], zone), zone, calendar.time(now, zone))
+    ended: dict[date, dict[str, Any]] = {day: {"day": day, "states": {}, "so_far": {}} for day in wanted}
+    for (day, state), (count, so_far) in found.items():
         if day in ended:
-            ended[day][state] = count
-    return MessageDays.model_validate(
-        {"zone": zone, "days": [{"day": day, "states": states} for day, states in ended.items()]}
-    )
+            ended[day]["states"][state] = count
+            ended[day]["so_far"][state] = so_far
+    return MessageDays.model_validate({"zone": zone, "days": list(ended.values())})
 
 
 async def messages(

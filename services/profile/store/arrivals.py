@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 
-from sqlalchemy import Date, cast, func, select
+from sqlalchemy import Date, Time, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.tables import activity
 
 
-async def by_day(session: AsyncSession, since: datetime, zone: str) -> dict[date, int]:
-    """Viewers first seen since then, by day of the zone. Walks all viewers' rows: 0.1 s for a million."""
-    day = cast(func.timezone(zone, activity.c.first_seen), Date).label("day")
-    query = select(day, func.count().label("viewers")).where(activity.c.first_seen >= since).group_by(day)
-    return {row.day: row.viewers for row in await session.execute(query)}
+async def by_day(session: AsyncSession, since: datetime, zone: str, until: time) -> dict[date, tuple[int, int]]:
+    """Viewers first seen since then, by day of the zone: all, and those before this time of day.
+
+    Walks all viewers' rows: 0.1 s for a million.
+    """
+    wall = func.timezone(zone, activity.c.first_seen)
+    day = cast(wall, Date).label("day")
+    early = func.count().filter(cast(wall, Time) < until)
+    query = select(day, func.count().label("viewers"), early.label("so_far"))
+    rows = await session.execute(query.where(activity.c.first_seen >= since).group_by(day))
+    return {row.day: (row.viewers, row.so_far) for row in rows}
 
 
 async def total(session: AsyncSession) -> int:
