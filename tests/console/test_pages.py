@@ -152,6 +152,28 @@ async def test_people_are_narrowed_and_exported(open_page: OpenPage) -> None:
     await expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+async def test_programs_are_left_out_until_they_are_asked_for(open_page: OpenPage, console: Console) -> None:
+    with console.tool() as tool:
+        programs = tool.get("/v1/profiles", params={"bot": "true", "limit": 200}).json()["items"]
+    assert programs
+    page = await open_page("operator")
+    await page.goto("/people?sort=last_seen")
+    await wait_drawn(page)
+    await expect(page.locator("td .m-badge", has_text="program")).to_have_count(0)
+    await page.get_by_label("Programs").click()
+    await page.get_by_role("option", name="only programs").click()
+    await page.wait_for_url("**/people?programs=only*")
+    await wait_drawn(page)
+    await expect(page.locator("td .m-badge", has_text="program")).to_have_count(len(programs))
+    await page.get_by_role("button", name="Save as a segment").click()
+    await expect(page.get_by_text("Programs cannot become a segment")).to_be_visible()
+    await page.goto(f"/people?q={programs[0]['profile_id']}")
+    await wait_drawn(page)
+    await page.locator("td a").first.click()
+    await page.wait_for_url("**/people/*")
+    await expect(page.locator("#content .m-badge", has_text="program").first).to_be_visible()
+
+
 async def test_columns_are_chosen_and_kept(open_page: OpenPage) -> None:
     page = await open_page("operator")
     await page.goto("/people")

@@ -55,7 +55,9 @@ async def test_viewers_are_new_on_the_day_of_their_zone(open_house: Callable[...
 async def test_a_part_of_today_can_be_held_against_the_same_part_of_a_day(open_house: Callable[..., Opening]) -> None:
     running = await open_house(SERVICE)
     async with running.db.transaction() as session:
-        await absorb(session, [call(user_id="u1"), call(user_id="u2", after=7200), call(user_id="u3", after=7200)])
+        program = call(user_id="crawler", context={"userAgent": "Googlebot/2.1"})
+        people = [call(user_id="u1"), call(user_id="u2", after=7200), call(user_id="u3", after=7200)]
+        await absorb(session, [program, *people])
     async with running.db.transaction() as session:
         await search.refresh(session)
     for zone in ("UTC", "Asia/Shanghai", "Asia/Kolkata"):
@@ -64,3 +66,4 @@ async def test_a_part_of_today_can_be_held_against_the_same_part_of_a_day(open_h
                 "/v1/profiles/arrivals", params={"days": "3", "zone": zone}, headers=running.headers("viewer")
             )
         assert [(one["viewers"], one["so_far"]) for one in told.json()["days"]] == [(3, 1), (0, 0), (0, 0)], zone
+        assert told.json()["viewers"] == 3

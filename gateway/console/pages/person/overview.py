@@ -61,7 +61,8 @@ def _figures(desk: Desk, profile: dict[str, Any], told: dict[str, Any]) -> None:
     habits = told["habits"]
     watching = habits["watching"]
     with ui.element("div").classes("m-figures"):
-        parts.figure(t("person.events"), desk.number(profile["events"]))
+        programs = t("person.of_programs", n=desk.number(told["bots"])) if told["bots"] else ""
+        parts.figure(t("person.events"), desk.number(profile["events"]), foot=programs)
         parts.figure(t("person.active_days"), desk.number(habits["active_days"]))
         sessions = habits["sessions"]
         mean = desk.number((sessions["mean_seconds"] or 0) / 60)
