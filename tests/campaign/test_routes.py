@@ -132,6 +132,22 @@ async def test_lists_page_through_everything_once(campaign: Campaign) -> None:
         keys += [one["key"] for one in page["items"]]
         cursor = page["next"]
     assert keys == [f"c{number}" for number in range(5)]
+    await running.client.put("/v1/campaigns/c1", json=body() | {"name": "Renamed"})
+    await running.client.post("/v1/campaigns/c3/start")
+    async with running.db.transaction() as session:
+        await session.execute(text("UPDATE campaigns SET updated_at = '2026-01-01Z' WHERE key IN ('c0', 'c2', 'c4')"))
+    keys, cursor = [], ""
+    while cursor is not None:
+        asked: dict[str, Any] = {"sort": "changed", "limit": 1} | ({"cursor": cursor} if cursor else {})
+        page = (await running.client.get("/v1/campaigns", params=asked)).json()
+        keys += [one["key"] for one in page["items"]]
+        cursor = page["next"]
+        if len(keys) == 2:  # what was shown moves to the front, and nothing is missed or repeated
+            await running.client.post("/v1/campaigns/c3/pause")
+    assert keys == ["c3", "c1", "c4", "c2", "c0"]
+    by_key = (await running.client.get("/v1/campaigns", params={"limit": 1})).json()["next"]
+    wrong = await running.client.get("/v1/campaigns", params={"sort": "changed", "cursor": by_key})
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "cursor")
     await start(running)
     await running.tell(entered(*range(1, 161, 16)))
     found = await eventually(lambda: _messages(running, 10))

@@ -165,7 +165,7 @@ async def test_programs_are_left_out_until_they_are_asked_for(open_page: OpenPag
     await page.wait_for_url("**/people?programs=only*")
     await wait_drawn(page)
     await expect(page.locator("td .m-badge", has_text="program")).to_have_count(len(programs))
-    await page.get_by_role("button", name="Save as a segment").click()
+    await page.get_by_role("button", name="Save as segment").click()
     await expect(page.get_by_text("Programs cannot become a segment")).to_be_visible()
     await page.goto(f"/people?q={programs[0]['profile_id']}")
     await wait_drawn(page)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.campaign.actions.campaigns import found
 from services.campaign.rules import audiences
 from services.campaign.schemas.messages import MessageDays
+from services.campaign.schemas.words import CampaignSort
 from services.campaign.store import Record, moves
 from services.campaign.store import campaigns as campaigns_
 from services.campaign.store import messages as messages_
@@ -37,8 +38,13 @@ class Viewer:
 Kind = TypeVar("Kind", str, int)
 
 
-async def campaigns(session: AsyncSession, page: PageAsked, state: str | None) -> tuple[Rows, str | None]:
-    """Campaigns by key, and the next page's cursor."""
+async def campaigns(
+    session: AsyncSession, page: PageAsked, state: str | None, sort: CampaignSort = "key"
+) -> tuple[Rows, str | None]:
+    """Campaigns in this order, and the next page's cursor."""
+    if sort == "changed":
+        rows = await campaigns_.changed(session, before=_change(page), state=state, limit=page.limit + 1)
+        return _cut(rows, page, "updated_at", "id")
     after = _position(page, "key", str) or ""
     return _cut(await campaigns_.page(session, after=after, state=state, limit=page.limit + 1), page, "key")
 
@@ -137,7 +143,19 @@ def _position(page: PageAsked, name: str, kind: type[Kind]) -> Kind | None:
     return value
 
 
-def _cut(rows: Rows, page: PageAsked, name: str) -> tuple[Rows, str | None]:
+def _change(page: PageAsked) -> tuple[datetime, int] | None:
+    """The last change and the id that a cursor carries: two campaigns may have been changed at one instant."""
+    written, number = _position(page, "updated_at", str), _position(page, "id", int)
+    if written is None or number is None:
+        return None
+    try:
+        at = datetime.fromisoformat(written)
+        return at.astimezone(UTC), number
+    except (ValueError, OverflowError) as error:
+        raise Invalid("the cursor belongs to another list: begin again without it", field="cursor") from error
+
+
+def _cut(rows: Rows, page: PageAsked, *names: str) -> tuple[Rows, str | None]:
     shown = rows[: page.limit]
     more = len(rows) > page.limit
-    return shown, pages.encode({name: getattr(shown[-1], name)}) if more else None
+    return shown, pages.encode({name: getattr(shown[-1], name) for name in names}) if more else None
