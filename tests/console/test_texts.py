@@ -71,6 +71,16 @@ def test_every_reason_has_a_word(language: str) -> None:
     assert sorted(one for one in reasons() if not texts.known(language, f"messages.reasons.{one}")) == []
 
 
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_everything_the_audit_log_notes_has_a_word(language: str) -> None:
+    noted = re.compile(r"""audit\.(?:note|write)\(\w+, (?:caller, )?"([a-z.\-]+)\"""")
+    source = [path for room in ("services", "gateway") for path in (REPOSITORY / room).rglob("*.py")]
+    actions = {one for path in source for one in noted.findall(path.read_text(encoding="utf-8"))}
+    assert len(actions) > 20
+    keys = {f"audit.actions.{one.replace('.', '_').replace('-', '_')}" for one in actions}
+    assert sorted(key for key in keys if not texts.known(language, key)) == []
+
+
 def test_values_have_the_same_names_in_both_languages() -> None:
     def names(key: str, language: str) -> set[str]:
         found = texts.catalogue(language)[key]

@@ -120,14 +120,14 @@ def button(
     return made
 
 
-def facts(pairs: Iterable[tuple[str, str]]) -> None:
-    """Names and values below each other."""
+def facts(pairs: Iterable[tuple[str, str] | tuple[str, str, str]]) -> None:
+    """Names and values below each other; a third text is seen when the value is pointed at."""
     with ui.element("dl").classes("m-facts"):
-        for name, value in pairs:
+        for name, value, *more in pairs:
             with ui.element("dt"):
                 ui.label(name)
             with ui.element("dd"):
-                ui.label(value)
+                attributes(ui.label(value), title=more[0] if more else None)
 
 
 def when(value: str | None) -> ui.label:

@@ -28,6 +28,14 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Named:
+    """A cell with a name, and whose it is when pointed at: of an operator, a key or a source, its id."""
+
+    name: str
+    id: str
+
+
+@dataclass(frozen=True)
 class Badge:
     """A cell with a state."""
 
@@ -37,9 +45,10 @@ class Badge:
 
 @dataclass(frozen=True)
 class Chips:
-    """A cell with several words."""
+    """A cell with several words, and what they stand for when pointed at."""
 
     texts: Sequence[str]
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,7 +114,8 @@ _CELL = """
     :aria-label="props.row[props.col.name + '~hint']"><title>{{ props.row[props.col.name + '~hint'] }}</title>
     <polyline :points="props.row[props.col.name + '~spark']" /></svg>
   <template v-else-if="props.row[props.col.name + '~chips']">
-    <span v-for="c in (props.value || '').split('\\n').filter(c => c)" :key="c" class="m-chip">{{ c }}</span>
+    <span v-for="c in (props.value || '').split('\\n').filter(c => c)" :key="c" class="m-chip"
+      :title="props.row[props.col.name + '~hint']">{{ c }}</span>
   </template>
   <span v-else :title="props.row[props.col.name + '~hint'] || props.value"
     :class="[props.col.mono ? 'm-mono' : '', props.col.number ? '' : 'm-ellipsis']">{{ props.value }}</span>
@@ -114,7 +124,7 @@ _CELL = """
 
 
 class Table:
-    """A table of rows; a row is a dict by column name, its cells text, numbers, Link, Badge, Chips, Spark or When.
+    """A table of rows; a row is a dict by column name, its cells text, numbers, or one of the kinds above.
 
     `choose` is a name under which the columns the operator picked are kept with his account. `acts` are buttons at the
     end of each row; their handler is told the row. `key` names the cell that tells rows apart.
@@ -195,6 +205,9 @@ class Table:
                     flat[name], flat[f"{name}~tone"] = value.text, value.tone
                 case Chips():
                     flat[name], flat[f"{name}~chips"] = "\n".join(value.texts), True
+                    flat[f"{name}~hint"] = value.hint
+                case Named():
+                    flat[name], flat[f"{name}~hint"] = value.name, value.id
                 case Spark():
                     flat[name], flat[f"{name}~spark"], flat[f"{name}~hint"] = "", value.points(), value.hint
                 case When():
