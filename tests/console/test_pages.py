@@ -276,6 +276,35 @@ async def test_refused_events_go_in_after_the_plan_was_mended(open_page: OpenPag
     await expect(page.get_by_text(re.compile("events of Test Taken went in again"))).to_be_visible()
 
 
+async def test_what_the_gateway_turned_away_is_told_with_a_remedy(open_page: OpenPage, console: Console) -> None:
+    made = {"kind": "write", "name": "An old app"}
+    with console.tool() as tool:
+        key = tool.post("/v1/keys", json=made).json()["key"]
+        for wrong in ({"event": "Content Liked"}, {"event": "Content Liked", "userId": "bob@example.com"}):
+            assert console.track(wrong, key=key).status_code == 400
+
+        def told() -> bool:
+            found = tool.get("/v1/refused-events/turned-away", params={"source": key.removeprefix("pk_")}).json()
+            return len(found) == 2
+
+        console.suite.wait(told)
+    page = await open_page("viewer")
+    await page.goto("/sources?tab=refused")
+    await wait_drawn(page)
+    row = page.get_by_role("row", name=re.compile("contact data for an id")).filter(has_text="An old app")
+    await expect(row).to_contain_text("Send an id of your own as userId")
+    await row.get_by_role("button", name="Look").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("contact_as_id")
+    await page.keyboard.press("Escape")
+    await use(page, "zh")
+    await page.goto("/sources?tab=refused")
+    await wait_drawn(page)
+    await expect(page.get_by_role("row", name=re.compile("缺少用户 ID")).first).to_contain_text("每次上报都要带")
+    await page.goto("/sources?tab=refused&event=Never")
+    await expect(page.get_by_text("没有被拒收的请求")).to_be_visible()
+    await use(page, "en")
+
+
 async def test_an_account_is_made_and_deactivated(open_page: OpenPage, console: Console) -> None:
     page = await open_page("admin")
     await page.goto("/operators")

@@ -13,6 +13,7 @@ from nicegui import ui
 from gateway.console import names, parts
 from gateway.console.api import ApiError
 from gateway.console.desk import Desk, t
+from gateway.console.pages.campaigns import words
 from gateway.console.pages.sources.quality import FAIR
 
 SERVICES = ("profile", "segment", "campaign", "recommend", "gateway")
@@ -85,9 +86,9 @@ async def _campaigns(desk: Desk) -> list[Alert]:
     """Campaigns that run and cannot send, and messages nobody knows the end of, also of those that ended lately."""
     if not desk.may("campaign:read"):
         return []
-    listed = await desk.api.every("/v1/campaigns", most=500)
-    running = [one for one in listed if one["state"] == "running"]
+    running = await desk.api.every("/v1/campaigns", most=500, state="running", sort="changed")
     since = datetime.now(UTC) - RECENT
+    listed = await desk.api.every("/v1/campaigns", most=500, sort="changed")
     ended = [one for one in listed if one["finished_at"] and datetime.fromisoformat(one["finished_at"]) > since]
     ended.sort(key=lambda one: str(one["finished_at"]), reverse=True)
     keys = list(dict.fromkeys(one["key"] for one in (*running, *ended)))[:CAMPAIGNS]
@@ -97,6 +98,8 @@ async def _campaigns(desk: Desk) -> list[Alert]:
         where = f"/campaigns/{one['key']}"
         if one["state"] == "running" and not one["delivery"]["ready"]:
             found.append(Alert(t("home.alert.campaign", name=one["name"], why=one["delivery"]["reason"]), where, "bad"))
+        if why := (one["planning"] or {}).get("waits_for"):
+            found.append(Alert(t("home.alert.waits", name=one["name"], why=words.reason(desk, why)), where))
         if unknown := one["messages"].get("unknown", 0):
             told = t("home.alert.unknown", name=one["name"], n=desk.number(unknown))
             found.append(Alert(told, f"{where}/recipients?state=unknown"))
