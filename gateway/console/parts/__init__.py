@@ -5,6 +5,7 @@
 | `panel(title)` `figure(…)` `facts(…)` `badge(…)` `row()` `stack()` `grid()` | layout and small things |
 | `pills(…)` `tabs(…)` | links to the views of one page |
 | `button(text, on_click)` | kinds: primary, plain, quiet, danger; `href` makes it a link |
+| `button(…, renews=box)` `renewing(…)` | from the click on the box is closed, until it is drawn anew |
 | `attributes(element, name=value)` | attributes whose values are texts of someone |
 | `Table`, `Column`, `Link`, `Named`, `Badge`, `Chips`, `Spark`, `When` | tables and their cells |
 | `Listing` | a table that pages a list of the API |
@@ -30,6 +31,7 @@ from gateway.console.parts.basics import (
     grid,
     panel,
     pills,
+    renewing,
     row,
     skeleton,
     stack,
@@ -82,6 +84,7 @@ __all__ = [
     "pills",
     "progress",
     "radar",
+    "renewing",
     "row",
     "say",
     "secret",
