@@ -29,10 +29,10 @@ RECENT = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Alert:
-    """One thing to mend."""
+    """One thing to mend, and the page where that is done; a service has none here."""
 
     text: str
-    href: str
+    href: str = ""
     tone: parts.Tone = "warn"
 
 
@@ -45,6 +45,9 @@ async def draw(desk: Desk) -> None:
     if not found:
         parts.empty("task_alt", t("home.all_well"), t("home.all_well_hint"))
     for alert in sorted(found, key=lambda one: one.tone != "bad"):
+        if not alert.href:
+            parts.alert(alert.text, tone=alert.tone)
+            continue
         with parts.attributes(ui.element("a").classes("m-alert-link"), href=alert.href):
             parts.alert(alert.text, tone=alert.tone)
 
@@ -54,7 +57,7 @@ async def _tried(desk: Desk, ask: Callable[[Desk], Awaitable[list[Alert]]]) -> l
         return await ask(desk)
     except ApiError as error:
         title, detail = parts.words(error)
-        return [Alert(f"{title}: {detail}", "/", "bad")]
+        return [Alert(f"{title}: {detail}", tone="bad")]
 
 
 async def _data(desk: Desk) -> list[Alert]:
@@ -118,12 +121,12 @@ async def _services(desk: Desk) -> list[Alert]:
     found = []
     for name, told in zip(SERVICES, await asyncio.gather(*asked, return_exceptions=True), strict=True):
         if isinstance(told, BaseException):
-            found.append(Alert(t("home.alert.away", name=name), "/", "bad"))
+            found.append(Alert(t("home.alert.away", name=name), tone="bad"))
             continue
         readers, letters = told
         behind = max(((one["last"] or 0) - (one["taken"] or 0) for one in readers["readers"]), default=0)
         if behind > QUEUED:
-            found.append(Alert(t("home.alert.behind", name=name, n=desk.number(behind)), "/"))
+            found.append(Alert(t("home.alert.behind", name=name, n=desk.number(behind))))
         if lying := [one for one in letters["items"] if one["replayed_at"] is None]:
-            found.append(Alert(t("home.alert.letters", name=name, n=desk.number(len(lying))), "/"))
+            found.append(Alert(t("home.alert.letters", name=name, n=desk.number(len(lying)))))
     return found
