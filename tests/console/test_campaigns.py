@@ -417,7 +417,10 @@ async def test_a_campaign_that_waits_says_for_what(open_page: OpenPage, console:
         name = tool.get("/v1/segments/anime-fans").json()["name"]
         tool.put("/v1/campaigns/waits", json=DRAWN | {"name": "A slow start"}).raise_for_status()
     database = await asyncpg.connect(console.suite.database_url("campaign"))
-    later = "UPDATE campaigns SET state = 'running', started_at = now(), plan_at = now() + interval '1 hour'"
+    later = (
+        "UPDATE campaigns SET state = 'running', started_at = now(), planned = 0, unknown = 0,"
+        " plan_at = now() + interval '1 hour'"
+    )
     page = await open_page("viewer")
     for why, said in WAITS.items():
         await database.execute(f"{later}, plan_waits = $1 WHERE key = 'waits'", why)

@@ -292,7 +292,7 @@ async def test_what_the_gateway_turned_away_is_told_with_a_remedy(open_page: Ope
     await page.goto("/sources?tab=refused")
     await wait_drawn(page)
     row = page.get_by_role("row", name=re.compile("contact data for an id")).filter(has_text="An old app")
-    await expect(row).to_contain_text("Send an id of your own as userId")
+    await expect(row).to_contain_text("Send an id of your own, and the address as a trait")
     await row.get_by_role("button", name="Look").click()
     await expect(page.get_by_role("dialog")).to_contain_text("contact_as_id")
     await page.keyboard.press("Escape")

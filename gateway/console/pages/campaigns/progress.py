@@ -31,7 +31,7 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
     with unsure:
         parts.button(t("campaigns.see_them"), href=recipients.href(key, state="unknown"))
     with parts.grid():
-        with parts.panel(t("campaigns.messages"), span=4):
+        with parts.panel(t("campaigns.messages"), span=4) as by_state:
             states = parts.Table(_columns(t("campaigns.state")))
         with parts.panel(t("campaigns.waiting"), hint=t("campaigns.waiting_hint"), span=4) as later:
             later_by = parts.Table(_columns(t("campaigns.for_what")))
@@ -60,6 +60,7 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
         later_by.replace(_by_reason(desk, key, told["waiting"], state="planned"))
         reasons.replace(_by_reason(desk, key, told["reasons"]))
         unsure.set_visibility(bool(told["states"].get("unknown")))
+        by_state.set_visibility(any(told["states"].values()))
         later.set_visibility(bool(told["waiting"]))
         missed.set_visibility(bool(told["reasons"]))
         if told["state"] != one["state"]:

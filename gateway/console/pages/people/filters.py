@@ -105,31 +105,31 @@ async def draw(desk: Desk, filters: Filters, traits: list[str]) -> None:
         ui.navigate.to(replace(filters, **values).href)
 
     with parts.panel(), parts.row():
-        search = ui.input(t("people.search"), value=filters.q).style("width:220px")
+        search = ui.input(t("people.search"), value=filters.q).style("width:170px")
         search.props("type=search").on("keydown.enter", lambda: change(q=(search.value or "").strip(), segment=""))
         await _segment(desk, filters, change)
         await _tag(desk, filters, change)
         seen = ui.select(
             {one: t(f"people.seen.{_word(one)}") for one in SEEN}, label=t("people.seen_label"), value=filters.seen
         )
-        seen.style("width:170px").on_value_change(lambda event: change(seen=event.value, segment=""))
+        seen.style("width:145px").on_value_change(lambda event: change(seen=event.value, segment=""))
         has = ui.select(
             {"": t("people.has_any"), **{one: t(f"people.channel.{one}") for one in CHANNELS}},
             label=t("people.has"),
             value=filters.has[0] if filters.has and filters.has[0] in CHANNELS else "",
         )
-        has.style("width:130px")
+        has.style("width:125px")
         has.on_value_change(lambda event: change(has=(event.value,) if event.value else (), segment=""))
         sort = ui.select(
             {one: t(f"people.sort.{one}") for one in SORTS}, label=t("people.sort_label"), value=filters.sort
         )
-        sort.style("width:150px").on_value_change(lambda event: change(sort=event.value))
+        sort.style("width:155px").on_value_change(lambda event: change(sort=event.value))
         programs = ui.select(
             {one: t(f"people.programs.{one or 'out'}") for one in PROGRAMS},
             label=t("people.programs_label"),
             value="too" if filters.segment else filters.programs,
         )
-        programs.style("width:150px").tooltip(t("people.program_hint"))
+        programs.style("width:125px").tooltip(t("people.program_hint"))
         programs.on_value_change(lambda event: change(programs=event.value, segment=""))
         parts.button(t("people.add_trait"), lambda: _trait(filters, traits), icon="add")
         if not filters.empty or filters.programs:
@@ -163,7 +163,7 @@ async def _segment(desk: Desk, filters: Filters, change: Any) -> None:
     options = {"": t("people.any_segment")} | {one["key"]: one["name"] for one in known}
     if filters.segment not in options:
         options[filters.segment] = filters.segment
-    field = ui.select(options, label=t("people.segment"), value=filters.segment, with_input=True).style("width:200px")
+    field = ui.select(options, label=t("people.segment"), value=filters.segment, with_input=True).style("width:160px")
     field.on_value_change(lambda event: change(segment=event.value or "", q="", traits=(), tags=(), has=(), seen=""))
 
 
@@ -173,7 +173,7 @@ async def _tag(desk: Desk, filters: Filters, change: Any) -> None:
     options = {"": t("people.any_tag")} | {one["key"]: one.get("name") or one["key"] for one in known}
     if chosen not in options:
         options[chosen] = chosen
-    field = ui.select(options, label=t("people.tag"), value=chosen, with_input=True).style("width:160px")
+    field = ui.select(options, label=t("people.tag"), value=chosen, with_input=True).style("width:110px")
     field.on_value_change(lambda event: change(tags=(event.value,) if event.value else (), segment=""))
 
 

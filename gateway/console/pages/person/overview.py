@@ -18,6 +18,8 @@ async def draw(desk: Desk, profile: dict[str, Any]) -> None:
     """Figures, interests, hours, acts, traits, tags."""
     told = await desk.api.get(f"/v1/profiles/{profile['profile_id']}/portrait")
     tags = await desk.api.get(f"/v1/profiles/{profile['profile_id']}/tags")
+    if profile["bot"]:
+        parts.alert(t("people.program_hint"))
     _figures(desk, profile, told)
     with parts.grid():
         with parts.panel(t("person.interests"), hint=t("person.interests_hint"), span=5):
