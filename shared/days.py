@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from datetime import time as time_of_day
 from functools import lru_cache
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -44,6 +45,11 @@ def last(now: datetime, days: int, zone: str) -> list[date]:
     """So many days up to today in this zone, the oldest first."""
     today = now.astimezone(ZoneInfo(zone)).date()
     return [today - timedelta(days=ago) for ago in range(days - 1, -1, -1)]
+
+
+def time(now: datetime, zone: str) -> time_of_day:
+    """The time of day that it is in this zone, by the clock on the wall."""
+    return now.astimezone(ZoneInfo(zone)).time()
 
 
 def begin(day: date, zone: str) -> datetime:

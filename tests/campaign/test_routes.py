@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from services.campaign.app import SERVICE, create
 from services.campaign.settings import CampaignSettings
+from shared import clock
 from shared.app import permissions
 from tests.campaign.mail import MailServer
 from tests.campaign.samples import body, ended, entered, messages, start
@@ -129,6 +132,22 @@ async def test_lists_page_through_everything_once(campaign: Campaign) -> None:
         keys += [one["key"] for one in page["items"]]
         cursor = page["next"]
     assert keys == [f"c{number}" for number in range(5)]
+    await running.client.put("/v1/campaigns/c1", json=body() | {"name": "Renamed"})
+    await running.client.post("/v1/campaigns/c3/start")
+    async with running.db.transaction() as session:
+        await session.execute(text("UPDATE campaigns SET updated_at = '2026-01-01Z' WHERE key IN ('c0', 'c2', 'c4')"))
+    keys, cursor = [], ""
+    while cursor is not None:
+        asked: dict[str, Any] = {"sort": "changed", "limit": 1} | ({"cursor": cursor} if cursor else {})
+        page = (await running.client.get("/v1/campaigns", params=asked)).json()
+        keys += [one["key"] for one in page["items"]]
+        cursor = page["next"]
+        if len(keys) == 2:  # what was shown moves to the front, and nothing is missed or repeated
+            await running.client.post("/v1/campaigns/c3/pause")
+    assert keys == ["c3", "c1", "c4", "c2", "c0"]
+    by_key = (await running.client.get("/v1/campaigns", params={"limit": 1})).json()["next"]
+    wrong = await running.client.get("/v1/campaigns", params={"sort": "changed", "cursor": by_key})
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "cursor")
     await start(running)
     await running.tell(entered(*range(1, 161, 16)))
     found = await eventually(lambda: _messages(running, 10))
@@ -222,5 +241,13 @@ async def test_messages_are_counted_by_the_day_they_ended(campaign: Campaign, ma
         told = (await running.client.get("/v1/campaigns/-/days", params={"days": "2", "zone": zone})).json()
         assert (len(told["days"]), told["zone"]) == (2, zone)
         assert sum(day["states"].get("accepted", 0) for day in told["days"]) == 2
+    async with running.db.transaction() as session:
+        noon, later = "timestamptz '2026-01-02 12:00Z'", "interval '2 hours' * (profile_id - 1)"
+        await session.execute(text(f"UPDATE messages SET finished_at = {noon} + {later}"))
+    for zone in ("UTC", "Asia/Shanghai"):
+        with clock.at(datetime(2026, 1, 3, 13, tzinfo=UTC)):
+            told = (await running.client.get("/v1/campaigns/-/days", params={"days": "2", "zone": zone})).json()
+        assert [day["states"] for day in told["days"]] == [{"accepted": 2}, {}]
+        assert [day["so_far"] for day in told["days"]] == [{"accepted": 1}, {}]
     wrong = await running.client.get("/v1/campaigns/-/days", params={"zone": "x"})
     assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "zone")

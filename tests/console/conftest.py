@@ -147,8 +147,8 @@ async def open_page(
 
 
 async def wait_drawn(page: Page) -> None:
-    """Wait until nothing on the page is being loaded any more."""
-    await expect(page.locator(".m-skeleton")).to_have_count(0, timeout=PATIENCE)
+    """Wait until nothing on the page is being loaded any more, nor drawn anew."""
+    await expect(page.locator(".m-skeleton, [inert]")).to_have_count(0, timeout=PATIENCE)
 
 
 async def use(page: Page, language: str, *, dark: bool = False) -> None:

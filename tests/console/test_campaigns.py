@@ -402,6 +402,48 @@ async def test_what_was_not_sent_is_listed_with_its_reason(open_page: OpenPage, 
     await expect(page.get_by_text("Only:")).to_have_count(0)
 
 
+WAITS = {
+    "segment_filling": ("until the segment Anime fans is filled", "“Anime fans”计算完成"),
+    "segment_unknown": ("Anime fans, which is not there", "该人群不存在"),
+    "segment_archived": ("Anime fans, which is archived", "该人群已归档"),
+    "segment_unreachable": ("the segment service does not answer", "人群服务无响应"),
+    "profile_unreachable": ("the profile service does not answer", "用户服务无响应"),
+}
+
+
+async def test_a_campaign_that_waits_says_for_what(open_page: OpenPage, console: Console) -> None:
+    """On every tab, live on that of its progress, and at home; with the way to its segment."""
+    with console.tool() as tool:
+        name = tool.get("/v1/segments/anime-fans").json()["name"]
+        tool.put("/v1/campaigns/waits", json=DRAWN | {"name": "A slow start"}).raise_for_status()
+    database = await asyncpg.connect(console.suite.database_url("campaign"))
+    later = (
+        "UPDATE campaigns SET state = 'running', started_at = now(), planned = 0, unknown = 0,"
+        " plan_at = now() + interval '1 hour'"
+    )
+    page = await open_page("viewer")
+    for why, said in WAITS.items():
+        await database.execute(f"{later}, plan_waits = $1 WHERE key = 'waits'", why)
+        for language, words in zip(("en", "zh"), said, strict=True):
+            await use(page, language)
+            for tab in ("setup", "progress"):
+                await page.goto(f"/campaigns/waits/{tab}")
+                alert = page.locator(".m-alert", has_text=words.replace("Anime fans", name))
+                await expect(alert).to_have_count(1)
+                linked = 0 if why == "segment_unknown" else 1
+                await expect(alert.locator("a[href='/segments/anime-fans']")).to_have_count(linked)
+    await use(page, "en")
+    await page.goto("/")
+    await wait_drawn(page)
+    await expect(page.get_by_text("A slow start waits for its audience")).to_be_visible()
+    await page.goto("/campaigns/waits/progress")
+    await expect(page.locator(".m-alert", has_text="the profile service does not answer")).to_have_count(1)
+    await database.execute("UPDATE campaigns SET plan_waits = NULL WHERE key = 'waits'")
+    await expect(page.locator(".m-alert", has_text="the profile service does not answer")).to_have_count(0)
+    await database.execute("UPDATE campaigns SET state = 'cancelled', finished_at = now() WHERE key = 'waits'")
+    await database.close()
+
+
 async def test_what_nobody_knows_the_end_of_is_told_at_home_and_listed(open_page: OpenPage, texted: str) -> None:
     page = await open_page("viewer")
     await page.goto("/")

@@ -152,6 +152,28 @@ async def test_people_are_narrowed_and_exported(open_page: OpenPage) -> None:
     await expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+async def test_programs_are_left_out_until_they_are_asked_for(open_page: OpenPage, console: Console) -> None:
+    with console.tool() as tool:
+        programs = tool.get("/v1/profiles", params={"bot": "true", "limit": 200}).json()["items"]
+    assert programs
+    page = await open_page("operator")
+    await page.goto("/people?sort=last_seen")
+    await wait_drawn(page)
+    await expect(page.locator("td .m-badge", has_text="program")).to_have_count(0)
+    await page.get_by_label("Programs").click()
+    await page.get_by_role("option", name="only programs").click()
+    await page.wait_for_url("**/people?programs=only*")
+    await wait_drawn(page)
+    await expect(page.locator("td .m-badge", has_text="program")).to_have_count(len(programs))
+    await page.get_by_role("button", name="Save as segment").click()
+    await expect(page.get_by_text("Programs cannot become a segment")).to_be_visible()
+    await page.goto(f"/people?q={programs[0]['profile_id']}")
+    await wait_drawn(page)
+    await page.locator("td a").first.click()
+    await page.wait_for_url("**/people/*")
+    await expect(page.locator("#content .m-badge", has_text="program").first).to_be_visible()
+
+
 async def test_columns_are_chosen_and_kept(open_page: OpenPage) -> None:
     page = await open_page("operator")
     await page.goto("/people")
@@ -252,6 +274,35 @@ async def test_refused_events_go_in_after_the_plan_was_mended(open_page: OpenPag
     await row.first.get_by_role("button", name="Take in again").click()
     await page.get_by_role("dialog").get_by_role("button", name="Take them in").click()
     await expect(page.get_by_text(re.compile("events of Test Taken went in again"))).to_be_visible()
+
+
+async def test_what_the_gateway_turned_away_is_told_with_a_remedy(open_page: OpenPage, console: Console) -> None:
+    made = {"kind": "write", "name": "An old app"}
+    with console.tool() as tool:
+        key = tool.post("/v1/keys", json=made).json()["key"]
+        for wrong in ({"event": "Content Liked"}, {"event": "Content Liked", "userId": "bob@example.com"}):
+            assert console.track(wrong, key=key).status_code == 400
+
+        def told() -> bool:
+            found = tool.get("/v1/refused-events/turned-away", params={"source": key.removeprefix("pk_")}).json()
+            return len(found) == 2
+
+        console.suite.wait(told)
+    page = await open_page("viewer")
+    await page.goto("/sources?tab=refused")
+    await wait_drawn(page)
+    row = page.get_by_role("row", name=re.compile("contact data for an id")).filter(has_text="An old app")
+    await expect(row).to_contain_text("Send an id of your own, and the address as a trait")
+    await row.get_by_role("button", name="Look").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("contact_as_id")
+    await page.keyboard.press("Escape")
+    await use(page, "zh")
+    await page.goto("/sources?tab=refused")
+    await wait_drawn(page)
+    await expect(page.get_by_role("row", name=re.compile("缺少用户 ID")).first).to_contain_text("每次上报都要带")
+    await page.goto("/sources?tab=refused&event=Never")
+    await expect(page.get_by_text("没有被拒收的请求")).to_be_visible()
+    await use(page, "en")
 
 
 async def test_an_account_is_made_and_deactivated(open_page: OpenPage, console: Console) -> None:

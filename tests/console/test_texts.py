@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.console import texts
+from gateway.console.pages.sources.turned import MENDS
 
 HERE = Path(texts.__file__).parent.parent
 REPOSITORY = HERE.parent.parent
@@ -69,6 +70,27 @@ def reasons() -> set[str]:
 def test_every_reason_has_a_word(language: str) -> None:
     assert len(reasons()) > 20
     assert sorted(one for one in reasons() if not texts.known(language, f"messages.reasons.{one}")) == []
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_whatever_the_gateway_turns_away_has_a_word_and_a_remedy(language: str) -> None:
+    given = re.compile(r"""Refused\(\s*4\d\d,\s*"([a-z_]+)\"""")
+    source = [REPOSITORY / "gateway" / path for path in ("rules/events.py", "rules/sensors.py", "edge/bodies.py")]
+    codes = {one for path in source for one in given.findall(path.read_text(encoding="utf-8"))}
+    assert len(codes) > 20
+    assert sorted(codes ^ set(MENDS)) == []
+    keys = {f"sources.turned.{one}" for one in codes} | {f"sources.mend.{one}" for one in MENDS.values()}
+    assert sorted(key for key in keys if not texts.known(language, key)) == []
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_everything_the_audit_log_notes_has_a_word(language: str) -> None:
+    noted = re.compile(r"""audit\.(?:note|write)\(\w+, (?:caller, )?"([a-z.\-]+)\"""")
+    source = [path for room in ("services", "gateway") for path in (REPOSITORY / room).rglob("*.py")]
+    actions = {one for path in source for one in noted.findall(path.read_text(encoding="utf-8"))}
+    assert len(actions) > 20
+    keys = {f"audit.actions.{one.replace('.', '_').replace('-', '_')}" for one in actions}
+    assert sorted(key for key in keys if not texts.known(language, key)) == []
 
 
 def test_values_have_the_same_names_in_both_languages() -> None:

@@ -255,3 +255,15 @@ async def test_a_secret_key_has_no_session(gateway: Gateway) -> None:
 async def test_what_is_no_token_is_refused(gateway: Gateway, given: str) -> None:
     answer = await gateway.stranger.get("/v1/keys", headers=[(b"authorization", f"Bearer {given}".encode("latin-1"))])
     assert answer.status_code == 401
+
+
+async def test_whoever_is_known_here_learns_who_did_something(gateway: Gateway) -> None:
+    token = await settled(gateway, "nosy", "viewer")
+    made = await make(gateway, "author", "operator")
+    key = (await gateway.admin.post("/v1/keys", json={"kind": "write", "name": "The app"})).json()
+    asked = {"id": [made["id"], key["id"], "op_nobody"]}
+    for headers in (bearer(token), dict(gateway.admin.headers)):
+        told = await gateway.stranger.get("/v1/operators/names", params=asked, headers=headers)
+        assert (told.status_code, told.json()) == (200, {made["id"]: "Author", key["id"]: "The app"})
+    assert (await gateway.stranger.get("/v1/operators/names", params=asked)).status_code == 401
+    assert (await gateway.admin.get("/v1/operators/names")).status_code == 422

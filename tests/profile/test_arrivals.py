@@ -44,9 +44,26 @@ async def test_viewers_are_new_on_the_day_of_their_zone(open_house: Callable[...
         told = (
             await running.client.get("/v1/profiles/arrivals", params=query, headers=running.headers("viewer"))
         ).json()
-        assert [one for one in told["days"] if one["viewers"]] == [{"day": str(day), "viewers": 2}]
+        assert [(one["day"], one["viewers"]) for one in told["days"] if one["viewers"]] == [(str(day), 2)]
         assert (len(told["days"]), told["viewers"], told["zone"]) == (10, 2, zone)
     wrong = await running.client.get(
         "/v1/profiles/arrivals", params={"zone": "Nowhere"}, headers=running.headers("viewer")
     )
     assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "zone")
+
+
+async def test_a_part_of_today_can_be_held_against_the_same_part_of_a_day(open_house: Callable[..., Opening]) -> None:
+    running = await open_house(SERVICE)
+    async with running.db.transaction() as session:
+        program = call(user_id="crawler", context={"userAgent": "Googlebot/2.1"})
+        people = [call(user_id="u1"), call(user_id="u2", after=7200), call(user_id="u3", after=7200)]
+        await absorb(session, [program, *people])
+    async with running.db.transaction() as session:
+        await search.refresh(session)
+    for zone in ("UTC", "Asia/Shanghai", "Asia/Kolkata"):
+        with clock.at(NOON + timedelta(days=2, hours=1)):
+            told = await running.client.get(
+                "/v1/profiles/arrivals", params={"days": "3", "zone": zone}, headers=running.headers("viewer")
+            )
+        assert [(one["viewers"], one["so_far"]) for one in told.json()["days"]] == [(3, 1), (0, 0), (0, 0)], zone
+        assert told.json()["viewers"] == 3

@@ -69,6 +69,10 @@ async def test_a_csv_holds_whom_and_what_was_asked(running: Running) -> None:
     ]
     only = await export(running, columns=COLUMNS[:2], filter={"trait": ["age:gt:0"], "name": "三"})
     assert table(only) == [["profile_id", "user_id"], ["1", "u1"]]
+    await take(running, call(user_id="crawler", context={"userAgent": "Googlebot/2.1"}))
+    for bot, ids in ((False, ["3", "2", "1"]), (True, ["4"])):
+        told = table(await export(running, columns=["profile_id"], filter={"bot": bot}))
+        assert [line[0] for line in told[1:]] == ids
 
 
 async def test_only_an_admin_gets_contact_data(running: Running) -> None:

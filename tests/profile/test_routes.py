@@ -64,6 +64,7 @@ async def test_a_profile_by_each_of_its_refs(running: Running) -> None:
         "first_seen": "2026-05-04T12:00:00Z",
         "last_seen": "2026-05-04T12:01:30Z",
         "events": 2,
+        "bot": False,
     }
 
 

@@ -270,3 +270,47 @@ async def test_who_became_one_is_found_once_with_everything(running: Running) ->
     assert len(both) == 1
     assert await found(running, sort="events") == both
     assert (await get(running, q="a2"))["items"][0]["events"] == 2
+
+
+CRAWLER = {"userAgent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"}
+
+
+async def walked(running: Running, **query: Any) -> list[int]:
+    """The ids of all pages; an empty page is no end while there is a next one."""
+    seen: list[int] = []
+    cursor: str | None = None
+    for _ in range(40):
+        more: dict[str, Any] = {"cursor": cursor} if cursor else {}
+        answer = await get(running, **query, **more)
+        seen += [one["profile_id"] for one in answer["items"]]
+        cursor = answer["next"]
+        if cursor is None:
+            return seen
+    raise AssertionError("the pages have no end")
+
+
+async def test_programs_are_told_from_people(running: Running) -> None:
+    people = [call(user_id=f"u{n}", after=n) for n in range(4)]
+    programs = [call(user_id=f"b{n}", after=10 + n, context=CRAWLER) for n in range(12)]
+    mixed = [call(user_id="u0", after=30, context=CRAWLER), call("identify", user_id="i", context=CRAWLER)]
+    await take(running, *people, *programs, *mixed)
+    assert len(await found(running)) == 17
+    assert await found(running, bot=True) == [*range(16, 4, -1)]
+    assert [one["bot"] for one in (await get(running, limit=3))["items"]] == [False, True, True]
+    for sort in ("newest", "last_seen", "events"):
+        for limit in (1, 2, 3, 50):
+            shown = await walked(running, bot=False, sort=sort, limit=limit)
+            assert (len(shown), set(shown)) == (5, {1, 2, 3, 4, 17}), (sort, limit)
+            assert await walked(running, bot=True, sort=sort, limit=limit) == [*range(16, 4, -1)] or sort == "last_seen"
+    assert await found(running, bot=False, q="b3") == [8]
+    assert await found(running, bot=False, seen_after=(NOON + timedelta(seconds=10)).isoformat()) == [1]
+    await take(running, call(user_id="b3", after=60))
+    assert 8 in await found(running, bot=False)
+    assert 8 not in await found(running, bot=True)
+
+
+async def test_a_page_ends_where_programs_have_no_end(running: Running) -> None:
+    await take(running, call(user_id="u"), *(call(user_id=f"b{n}", context=CRAWLER) for n in range(search.WALKS + 1)))
+    first = await get(running, bot=False, limit=1)
+    assert first["items"] == []
+    assert [one["profile_id"] for one in (await get(running, bot=False, cursor=first["next"]))["items"]] == [1]

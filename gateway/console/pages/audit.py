@@ -7,8 +7,13 @@ from urllib.parse import urlencode
 
 from nicegui import ui
 
-from gateway.console import frame, parts, texts
+from gateway.console import frame, names, parts, texts
 from gateway.console.desk import Desk, t
+
+NAMED = ("operator", "key")
+"""Kinds of objects that have a name."""
+MOST = 4
+"""Objects of a line that are shown; all of them when it is pointed at."""
 
 
 @frame.page("/audit", title="audit.title", permission="audit:read")
@@ -32,14 +37,7 @@ async def audit(desk: Desk) -> None:
             parts.button(t("audit.prove"), lambda: _prove(desk, proof), icon="verified")
         proof = ui.element("div").classes("m-stack")
         listing = parts.Listing(
-            fetch=lambda cursor: desk.api.get(
-                "/v1/audit",
-                limit=50,
-                cursor=cursor,
-                actor=desk.query.get("actor"),
-                action=desk.query.get("action"),
-                object=desk.query.get("object"),
-            ),
+            fetch=lambda cursor: _page(desk, cursor),
             columns=[
                 parts.Column("at", t("audit.at")),
                 parts.Column("who", t("audit.who")),
@@ -55,6 +53,15 @@ async def audit(desk: Desk) -> None:
             choose="audit",
         )
         await listing.load()
+
+
+async def _page(desk: Desk, cursor: str | None) -> dict[str, Any]:
+    """A page of the log; of operators and keys it is about the names stand with it."""
+    asked = {name: desk.query.get(name) for name in ("actor", "action", "object")}
+    page: dict[str, Any] = await desk.api.get("/v1/audit", limit=50, cursor=cursor, **asked)
+    about = [one.partition(":") for line in page["items"] for one in line["objects"]]
+    called = await names.called(desk, (id_ for kind, _, id_ in about if kind in NAMED))
+    return {**page, "items": [{**line, "called": called} for line in page["items"]]}
 
 
 async def _actors(desk: Desk) -> ui.select:
@@ -74,10 +81,10 @@ def _row(desk: Desk, line: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": line["id"],
         "at": parts.When(line["at"]),
-        "who": line["actor_name"] or line["actor"],
+        "who": parts.Named(line["actor_name"] or line["actor"], line["actor"]),
         "role": t(key) if texts.known(desk.language, key) else line["role"],
         "action": named(desk, line["action"]),
-        "objects": _objects(line["objects"]),
+        "objects": _objects(line["objects"], line["called"]),
         "reason": line["reason"],
         "hash": line["hash"][:16],
     }
@@ -89,12 +96,15 @@ def named(desk: Desk, action: str) -> str:
     return t(key) if texts.known(desk.language, key) else action
 
 
-def _objects(objects: list[str]) -> parts.Link | parts.Chips:
-    """What it was about; one viewer is a link to him."""
+def _objects(objects: list[str], called: dict[str, str]) -> parts.Link | parts.Chips:
+    """What it was about: operators and keys by their names; one viewer is a link to him."""
     if len(objects) == 1 and objects[0].startswith("profile:"):
         return parts.Link(objects[0], f"/people/{objects[0].removeprefix('profile:')}")
-    most = 4
-    return parts.Chips([*objects[:most], *([f"+{len(objects) - most}"] if len(objects) > most else [])])
+    shown = []
+    for one in objects[:MOST]:
+        kind, _, id_ = one.partition(":")
+        shown.append(called.get(id_, one) if kind in NAMED else one)
+    return parts.Chips([*shown, *([f"+{len(objects) - MOST}"] if len(objects) > MOST else [])], ", ".join(objects[:50]))
 
 
 async def _prove(desk: Desk, box: ui.element) -> None:

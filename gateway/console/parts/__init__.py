@@ -5,8 +5,10 @@
 | `panel(title)` `figure(…)` `facts(…)` `badge(…)` `row()` `stack()` `grid()` | layout and small things |
 | `pills(…)` `tabs(…)` | links to the views of one page |
 | `button(text, on_click)` | kinds: primary, plain, quiet, danger; `href` makes it a link |
+| `button(…, renews=box)` `renewing(…)` | from the click on the box is closed, until it is drawn anew |
 | `attributes(element, name=value)` | attributes whose values are texts of someone |
-| `Table`, `Column`, `Link`, `Badge`, `Chips`, `Spark`, `When`, `Listing` | tables; `Listing` pages a list of the API |
+| `Table`, `Column`, `Link`, `Named`, `Badge`, `Chips`, `Spark`, `When` | tables and their cells |
+| `Listing` | a table that pages a list of the API |
 | `lines`, `bars`, `heat`, `radar`, `funnel`, `chart` | charts in the console's palette |
 | `later(build)` | a region that loads after the page is shown, and can be refreshed |
 | `confirm`, `dialog` | questions; a destructive act asks |
@@ -29,6 +31,7 @@ from gateway.console.parts.basics import (
     grid,
     panel,
     pills,
+    renewing,
     row,
     skeleton,
     stack,
@@ -41,7 +44,7 @@ from gateway.console.parts.errors import failed, field_errors, say, show_error, 
 from gateway.console.parts.files import download
 from gateway.console.parts.progress import job, progress
 from gateway.console.parts.regions import Region, later
-from gateway.console.parts.table import Act, Badge, Chips, Column, Link, Listing, Spark, Table, When
+from gateway.console.parts.table import Act, Badge, Chips, Column, Link, Listing, Named, Spark, Table, When
 
 __all__ = [
     "Act",
@@ -50,6 +53,7 @@ __all__ = [
     "Column",
     "Link",
     "Listing",
+    "Named",
     "Region",
     "Spark",
     "Table",
@@ -80,6 +84,7 @@ __all__ = [
     "pills",
     "progress",
     "radar",
+    "renewing",
     "row",
     "say",
     "secret",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
@@ -110,9 +111,16 @@ def button(
     icon: str | None = None,
     href: str = "",
     hint: str = "",
+    renews: ui.element | None = None,
 ) -> ui.button:
-    """A button, or a link that looks like one. One with an icon only has a hint, which is its name too."""
-    made = ui.button(text, on_click=on_click, icon=icon).classes(f"m-{kind}").props(remove="color")
+    """A button, or a link that looks like one. One with an icon only has a hint, which is its name too.
+
+    `renews` is the part of the page that a click draws anew.
+    """
+    made = ui.button(text, on_click=on_click if renews is None else None, icon=icon)
+    made.classes(f"m-{kind}").props(remove="color")
+    if renews is not None and on_click is not None:
+        renewing(made, on_click, renews)
     if href:
         attributes(made, href=href)
     if hint:
@@ -120,14 +128,34 @@ def button(
     return made
 
 
-def facts(pairs: Iterable[tuple[str, str]]) -> None:
-    """Names and values below each other."""
+def renewing(made: ui.element, on_click: Callable[..., Any], box: ui.element) -> None:
+    """A click on this draws what is in the box anew; from the click on nothing there can be pressed until it is.
+
+    Clicks before the page is connected wait in the browser, and later ones reach us at once, so none of them is lost.
+    But one on what stands there still while its successor is on the way meets an element that is gone, and nothing
+    happens (test_a_click_on_what_is_being_renewed_is_not_lost). So the browser itself closes the box, at once.
+    """
+
+    async def clicked() -> None:
+        try:
+            result = on_click()
+            if inspect.isawaitable(result):
+                await result
+        finally:
+            box.run_method("removeAttribute", "inert")
+
+    closes = f"() => {{ const box = getHtmlElement({box.id}); if (box) box.inert = true; emit(); }}"
+    made.on("click", clicked, [], js_handler=closes)
+
+
+def facts(pairs: Iterable[tuple[str, str] | tuple[str, str, str]]) -> None:
+    """Names and values below each other; a third text is seen when the value is pointed at."""
     with ui.element("dl").classes("m-facts"):
-        for name, value in pairs:
+        for name, value, *more in pairs:
             with ui.element("dt"):
                 ui.label(name)
             with ui.element("dd"):
-                ui.label(value)
+                attributes(ui.label(value), title=more[0] if more else None)
 
 
 def when(value: str | None) -> ui.label:

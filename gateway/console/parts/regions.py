@@ -21,6 +21,7 @@ class Region:
     def __init__(self, build: Callable[[], Awaitable[None]], *, lines: int = 3) -> None:
         self._build = build
         self._turn = 0
+        self._making: set[ui.element] = set()
         self.box = ui.element("div").classes("m-stack")
         with self.box:
             skeleton(lines)
@@ -33,6 +34,7 @@ class Region:
         turn = self._turn
         with self.box:
             fresh = ui.element("div").classes("m-stack").style("display:none")
+            self._making.add(fresh)
             try:
                 with fresh:
                     await self._build()
@@ -44,13 +46,15 @@ class Region:
                 fresh.clear()
                 with fresh:
                     failed(error, retry=self.refresh)
+            finally:
+                self._making.discard(fresh)
         if turn != self._turn:
             fresh.delete()
             return
-        for old in [
-            one for one in self.box.default_slot.children if one is not fresh and not isinstance(one, ui.timer)
-        ]:
-            old.delete()
+        for old in list(self.box.default_slot.children):
+            # What an older turn still draws goes when that is done: it would draw into nothing, and delete it again.
+            if old is not fresh and old not in self._making and not isinstance(old, ui.timer):
+                old.delete()
         fresh.style(remove="display:none")
 
 

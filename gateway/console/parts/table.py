@@ -14,13 +14,25 @@ from gateway.console.desk import t
 from gateway.console.parts.basics import Tone, button, row, skeleton
 from gateway.console.parts.errors import failed
 
+EMPTY = 20
+"""Empty pages that are passed over to find one with something on it."""
+
 
 @dataclass(frozen=True)
 class Link:
-    """A cell that leads somewhere."""
+    """A cell that leads somewhere; `mark` is a word beside it about what it leads to."""
 
     text: str
     href: str
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A cell with a name, and whose it is when pointed at: of an operator, a key or a source, its id."""
+
+    name: str
+    id: str
 
 
 @dataclass(frozen=True)
@@ -33,9 +45,10 @@ class Badge:
 
 @dataclass(frozen=True)
 class Chips:
-    """A cell with several words."""
+    """A cell with several words, and what they stand for when pointed at."""
 
     texts: Sequence[str]
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,15 +103,19 @@ _CELL = """
       :key="a.name" :class="'m-icon-button m-' + a.tone" type="button"
       @click.stop="() => $parent.$emit('act', a.name, props.row._id)">{{ a.text }}</button>
   </template>
-  <a v-else-if="props.row[props.col.name + '~href']" :href="props.row[props.col.name + '~href']"
+  <template v-else-if="props.row[props.col.name + '~href']"><a :href="props.row[props.col.name + '~href']"
     :class="props.col.mono ? 'm-mono' : ''">{{ props.value }}</a>
+    <span v-if="props.row[props.col.name + '~mark']"
+      class="m-badge m-warn">{{ props.row[props.col.name + '~mark'] }}</span>
+  </template>
   <span v-else-if="props.row[props.col.name + '~tone'] !== undefined"
     :class="'m-badge m-' + props.row[props.col.name + '~tone']">{{ props.value }}</span>
   <svg v-else-if="props.row[props.col.name + '~spark'] !== undefined" class="m-spark" viewBox="0 0 90 22" role="img"
     :aria-label="props.row[props.col.name + '~hint']"><title>{{ props.row[props.col.name + '~hint'] }}</title>
     <polyline :points="props.row[props.col.name + '~spark']" /></svg>
   <template v-else-if="props.row[props.col.name + '~chips']">
-    <span v-for="c in (props.value || '').split('\\n').filter(c => c)" :key="c" class="m-chip">{{ c }}</span>
+    <span v-for="c in (props.value || '').split('\\n').filter(c => c)" :key="c" class="m-chip"
+      :title="props.row[props.col.name + '~hint']">{{ c }}</span>
   </template>
   <span v-else :title="props.row[props.col.name + '~hint'] || props.value"
     :class="[props.col.mono ? 'm-mono' : '', props.col.number ? '' : 'm-ellipsis']">{{ props.value }}</span>
@@ -107,7 +124,7 @@ _CELL = """
 
 
 class Table:
-    """A table of rows; a row is a dict by column name, its cells text, numbers, Link, Badge, Chips, Spark or When.
+    """A table of rows; a row is a dict by column name, its cells text, numbers, or one of the kinds above.
 
     `choose` is a name under which the columns the operator picked are kept with his account. `acts` are buttons at the
     end of each row; their handler is told the row. `key` names the cell that tells rows apart.
@@ -183,11 +200,14 @@ class Table:
             value = one.get(name)
             match value:
                 case Link():
-                    flat[name], flat[f"{name}~href"] = value.text, value.href
+                    flat[name], flat[f"{name}~href"], flat[f"{name}~mark"] = value.text, value.href, value.mark
                 case Badge():
                     flat[name], flat[f"{name}~tone"] = value.text, value.tone
                 case Chips():
                     flat[name], flat[f"{name}~chips"] = "\n".join(value.texts), True
+                    flat[f"{name}~hint"] = value.hint
+                case Named():
+                    flat[name], flat[f"{name}~hint"] = value.name, value.id
                 case Spark():
                     flat[name], flat[f"{name}~spark"], flat[f"{name}~hint"] = "", value.points(), value.hint
                 case When():
@@ -258,7 +278,7 @@ class Listing:
         with self.box:
             skeleton(4)
         try:
-            page = await self.fetch(None)
+            page = await self._page(None)
         except Exception as error:
             self.box.clear()
             with self.box:
@@ -278,6 +298,15 @@ class Listing:
             )
             self._foot(page.get("next"))
 
+    async def _page(self, cursor: str | None) -> dict[str, Any]:
+        """The next page with something on it: where much is left out, one may be empty and not be the last."""
+        page = await self.fetch(cursor)
+        for _ in range(EMPTY):
+            if page["items"] or not page.get("next"):
+                break
+            page = await self.fetch(page["next"])
+        return page
+
     def _foot(self, cursor: str | None) -> None:
         with self.box, row() as foot:
             counted = desks.here().number(len(self.table or ()))
@@ -287,7 +316,7 @@ class Listing:
                 ui.label(t("shared.some_shown", n=counted)).classes("m-mute m-small")
 
                 async def more() -> None:
-                    page = await self.fetch(cursor)
+                    page = await self._page(cursor)
                     assert self.table is not None
                     self.table.add([self.row(item) for item in page["items"]])
                     foot.delete()

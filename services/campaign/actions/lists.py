@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import TypeVar
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.actions.campaigns import found
 from services.campaign.rules import audiences
 from services.campaign.schemas.messages import MessageDays
+from services.campaign.schemas.words import CampaignSort
 from services.campaign.store import Record, moves
 from services.campaign.store import campaigns as campaigns_
 from services.campaign.store import messages as messages_
@@ -37,8 +38,13 @@ class Viewer:
 Kind = TypeVar("Kind", str, int)
 
 
-async def campaigns(session: AsyncSession, page: PageAsked, state: str | None) -> tuple[Rows, str | None]:
-    """Campaigns by key, and the next page's cursor."""
+async def campaigns(
+    session: AsyncSession, page: PageAsked, state: str | None, sort: CampaignSort = "key"
+) -> tuple[Rows, str | None]:
+    """Campaigns in this order, and the next page's cursor."""
+    if sort == "changed":
+        rows = await campaigns_.changed(session, before=_change(page), state=state, limit=page.limit + 1)
+        return _cut(rows, page, "updated_at", "id")
     after = _position(page, "key", str) or ""
     return _cut(await campaigns_.page(session, after=after, state=state, limit=page.limit + 1), page, "key")
 
@@ -55,15 +61,15 @@ async def named(session: AsyncSession, key: str, page: PageAsked) -> tuple[list[
 
 async def days(session: AsyncSession, number: int, zone: str) -> MessageDays:
     """Messages of all campaigns in the last days, by day and state."""
-    wanted = calendar.last(clock.now(), number, zone)
-    found = await messages_.by_day(session, calendar.begin(wanted[0], zone), zone)
-    ended: dict[date, dict[str, int]] = {day: {} for day in wanted}
-    for (day, state), count in found.items():
+    now = clock.now()
+    wanted = calendar.last(now, number, zone)
+    found = await messages_.by_day(session, calendar.begin(wanted[0], zone), zone, calendar.time(now, zone))
+    ended: dict[date, dict[str, Any]] = {day: {"day": day, "states": {}, "so_far": {}} for day in wanted}
+    for (day, state), (count, so_far) in found.items():
         if day in ended:
-            ended[day][state] = count
-    return MessageDays.model_validate(
-        {"zone": zone, "days": [{"day": day, "states": states} for day, states in ended.items()]}
-    )
+            ended[day]["states"][state] = count
+            ended[day]["so_far"][state] = so_far
+    return MessageDays.model_validate({"zone": zone, "days": list(ended.values())})
 
 
 async def messages(
@@ -137,7 +143,19 @@ def _position(page: PageAsked, name: str, kind: type[Kind]) -> Kind | None:
     return value
 
 
-def _cut(rows: Rows, page: PageAsked, name: str) -> tuple[Rows, str | None]:
+def _change(page: PageAsked) -> tuple[datetime, int] | None:
+    """The last change and the id that a cursor carries: two campaigns may have been changed at one instant."""
+    written, number = _position(page, "updated_at", str), _position(page, "id", int)
+    if written is None or number is None:
+        return None
+    try:
+        at = datetime.fromisoformat(written)
+        return at.astimezone(UTC), number
+    except (ValueError, OverflowError) as error:
+        raise Invalid("the cursor belongs to another list: begin again without it", field="cursor") from error
+
+
+def _cut(rows: Rows, page: PageAsked, *names: str) -> tuple[Rows, str | None]:
     shown = rows[: page.limit]
     more = len(rows) > page.limit
-    return shown, pages.encode({name: getattr(shown[-1], name)}) if more else None
+    return shown, pages.encode({name: getattr(shown[-1], name) for name in names}) if more else None

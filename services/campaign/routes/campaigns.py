@@ -13,7 +13,7 @@ from services.campaign.rules.editions import Condition
 from services.campaign.schemas.campaigns import CampaignFull, CampaignInput, CampaignShown, Delivery, Listed, Rejection
 from services.campaign.schemas.manners import MannersInEffect
 from services.campaign.schemas.messages import MessageDays
-from services.campaign.schemas.words import CampaignState, MessageState
+from services.campaign.schemas.words import CampaignSort, CampaignState, MessageState
 from shared import audit
 from shared.app import CallerDep, HouseDep, Session, allow
 from shared.days import Zone
@@ -51,9 +51,13 @@ async def list_campaigns(
     session: Session,
     page: PageDep,
     state: Annotated[CampaignState | None, Query(description="Only campaigns in this state")] = None,
+    sort: Annotated[CampaignSort, Query(description="By key, or the last changed first")] = "key",
 ) -> Page[CampaignShown]:
-    """Campaigns by key, without the archived unless they are asked for."""
-    rows, following = await lists.campaigns(session, page, state)
+    """Campaigns without the archived, unless they are asked for.
+
+    By `changed`, no campaign comes twice; one that is changed while the pages are read stands on the first again.
+    """
+    rows, following = await lists.campaigns(session, page, state, sort)
     return Page(items=[shown.campaign(row) for row in rows], next=following)
 
 

@@ -67,6 +67,9 @@ class MessageDay(Output):
 
     day: date
     states: dict[MessageState, int]
+    so_far: dict[MessageState, int] = Field(
+        description="Of these, before the time of day that it is now: to hold a part of today against"
+    )
 
 
 class MessageDays(Output):

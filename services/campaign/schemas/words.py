@@ -9,6 +9,7 @@ from pydantic import AfterValidator, StringConstraints
 TriggerKind = Literal["segment_entered", "segment_left", "event", "bus", "manual"]
 Channel = Literal["email", "sms", "push", "inbox"]
 CampaignState = Literal["draft", "submitted", "approved", "running", "paused", "finished", "cancelled", "archived"]
+CampaignSort = Literal["key", "changed"]
 MessageState = Literal["planned", "claimed", "calling", "accepted", "failed", "skipped", "unknown", "held"]
 """`held`: the viewer is in the hold-out; everything else was ready, and nothing was sent to him."""
 TEMPLATE_LENGTH = 64 * 1024

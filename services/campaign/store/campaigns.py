@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    ColumnElement,
     Integer,
     Select,
     Text,
@@ -50,11 +51,25 @@ async def locked(session: AsyncSession, key: str) -> Record | None:
     return (await session.execute(found)).first()
 
 
+def _in(state: str | None) -> ColumnElement[bool]:
+    return campaigns.c.state == state if state else campaigns.c.state != "archived"
+
+
 async def page(session: AsyncSession, *, after: str, state: str | None, limit: int) -> Sequence[Record]:
     """Campaigns by key, in this state, or all but the archived."""
-    query = _with_content().where(campaigns.c.key > after)
-    query = query.where(campaigns.c.state == state if state else campaigns.c.state != "archived")
+    query = _with_content().where(campaigns.c.key > after, _in(state))
     return (await session.execute(query.order_by(campaigns.c.key).limit(limit))).all()
+
+
+async def changed(
+    session: AsyncSession, *, before: tuple[datetime, int] | None, state: str | None, limit: int
+) -> Sequence[Record]:
+    """The same, the last changed first, after (its change, its id). Sorts all there are: thousands at most."""
+    query = _with_content().where(_in(state))
+    if before is not None:
+        query = query.where(tuple_(campaigns.c.updated_at, campaigns.c.id) < before)
+    query = query.order_by(campaigns.c.updated_at.desc(), campaigns.c.id.desc())
+    return (await session.execute(query.limit(limit))).all()
 
 
 async def create(session: AsyncSession, *, key: str, at: datetime, **values: Any) -> int | None:

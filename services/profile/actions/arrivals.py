@@ -12,10 +12,15 @@ from shared import days as calendar
 
 async def by_day(session: AsyncSession, days: int, zone: str) -> Arrivals:
     """New viewers of the last days, those of today so far included."""
-    wanted = calendar.last(clock.now(), days, zone)
-    found = await store.by_day(session, calendar.begin(wanted[0], zone), zone)
+    now = clock.now()
+    wanted = calendar.last(now, days, zone)
+    found = await store.by_day(session, calendar.begin(wanted[0], zone), zone, calendar.time(now, zone))
     return Arrivals(
         zone=zone,
-        days=[Arrived(day=day, viewers=found.get(day, 0)) for day in wanted],
+        days=[
+            Arrived(day=day, viewers=viewers, so_far=so_far)
+            for day in wanted
+            for viewers, so_far in [found.get(day, (0, 0))]
+        ],
         viewers=await store.total(session),
     )

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.profile.actions import consents, erasures, intake, keys, links, plan, quality, registry
 from services.profile.actions.stages import STAGES, Recorded
 from services.profile.actions.telling import NONE, told
+from services.profile.rules import bots, sources
 from services.profile.rules import events as event_rules
 from services.profile.rules import identities as identity_rules
-from services.profile.rules import sources
 from services.profile.rules import traits as trait_rules
 from services.profile.rules.events import Call
 from services.profile.store import events, identities, tags
@@ -137,10 +137,9 @@ def _seen(calls: Iterable[Call]) -> list[Seen]:
     by_origin: dict[str, Seen] = {}
     for call in calls:
         origin, time, counts = call.claim.origin, call.time, call.event is not None
-        known = by_origin.get(origin)
-        by_origin[origin] = (
-            Seen(origin, counts, time, time)
-            if known is None
-            else Seen(origin, known.events + counts, min(known.first, time), max(known.last, time))
+        program = counts and bots.mark(call.item.context) is not None
+        known = by_origin.get(origin, Seen(origin, 0, 0, time, time))
+        by_origin[origin] = Seen(
+            origin, known.events + counts, known.bots + program, min(known.first, time), max(known.last, time)
         )
     return [by_origin[origin] for origin in sorted(by_origin)]

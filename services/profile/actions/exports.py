@@ -74,6 +74,7 @@ def _wanted(asked: Filter) -> Wanted:
         tags=asked.tag,
         seen_after=asked.seen_after,
         seen_before=asked.seen_before,
+        bot=asked.bot,
     )
 
 
@@ -133,7 +134,11 @@ async def _rows(house: House, export: Export, *, unmasked: bool) -> AsyncIterato
                 ids = [one for one in ids if asked.segment in inside.get(one, ())]
             versions = await identities.versions(session, ids)
             ordered = {profile_id: versions[profile_id] for profile_id in ids if profile_id in versions}
-            shown = await profiles.shown(session, ordered, unmasked=unmasked and not export.pseudonymous)
+            shown = [
+                one
+                for one in await profiles.shown(session, ordered, unmasked=unmasked and not export.pseudonymous)
+                if asked.bot is None or one.bot is asked.bot
+            ]
             settings = settings_of(session)
             held = await tags.held(session, ordered, clock.now(), trial=True) if tagged else {}
             place, end = walked.edge, walked.end

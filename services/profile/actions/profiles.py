@@ -198,6 +198,7 @@ def _profile(profile_id: int, version: int, held: list[Held], laid: Registry, *,
         first_seen=min(one.first_seen for one in held),
         last_seen=max(one.last_seen for one in held),
         events=sum(one.events for one in held),
+        bot=bots.is_program(sum(one.events for one in held), sum(one.bots for one in held)),
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,8 +16,8 @@ from services.profile.rules import identities as identity_rules
 from services.profile.rules import search as rules
 from services.profile.rules import traits as trait_rules
 from services.profile.schemas.profiles import Profile
-from services.profile.schemas.search import HAS, TAG, Condition, Sort
-from services.profile.store import identities
+from services.profile.schemas.search import BOT, HAS, TAG, Condition, Sort
+from services.profile.store import identities, programs
 from services.profile.store import search as store
 from services.profile.store import tags as store_tags
 from services.profile.store.search import Place, Wanted
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from services.profile.actions.stages import Recorded
 
 CONTACTS = ("email", "phone")
+
+WALKS = 10
+"""Pages looked through at most for one without programs; where all are full of them, it is shorter than asked for."""
 
 NOTES = 20_000
 """Notes of touched viewers taken in one transaction."""
@@ -79,6 +83,7 @@ async def refresh(session: AsyncSession) -> bool:
             whole = trait_rules.whole((trait_rules.read(one.traits) for one in held), laid)
             found_by[profile_id] = rules.values(whole.traits, has=whole.has, tags=tags.get(profile_id, ()))
         await store.keep(session, found_by)
+    await programs.mark(session, taken)
     return True
 
 
@@ -90,9 +95,15 @@ def wanted(
     tags: Sequence[str] = (),
     seen_after: datetime | None = None,
     seen_before: datetime | None = None,
+    bot: bool | None = None,
 ) -> Wanted:
-    """What is asked, checked. Raises Invalid."""
-    conditions = [*traits, *rules.marked(HAS, has), *rules.marked(TAG, tags)]
+    """What is asked, checked. Raises Invalid. That programs are left out is no condition: see `page`."""
+    conditions = [
+        *traits,
+        *rules.marked(HAS, has),
+        *rules.marked(TAG, tags),
+        *rules.marked(BOT, [programs.YES] if bot else []),
+    ]
     if name is not None:
         try:
             conditions.append(rules.named(name))
@@ -110,9 +121,19 @@ def parsed(written: Sequence[str]) -> list[Condition]:
 
 
 async def page(
-    session: AsyncSession, asked: PageAsked, *, q: str | None, wanted: Wanted, sort: Sort, unmasked: bool
+    session: AsyncSession,
+    asked: PageAsked,
+    *,
+    q: str | None,
+    wanted: Wanted,
+    sort: Sort,
+    unmasked: bool,
+    people: bool = False,
 ) -> Page[Profile]:
-    """Viewers in this order, the largest first; `q` is an id in any namespace, else part of a name."""
+    """Viewers in this order, the largest first; `q` is an id in any namespace, else part of a name.
+
+    With `people` programs are left out, but for one that `q` names by its id.
+    """
     if q is not None:
         if asked.after is None and (found := await _known(session, q)):
             versions = await identities.versions(session, found)
@@ -121,13 +142,30 @@ async def page(
             wanted = wanted._replace(conditions=(*wanted.conditions, rules.named(q)))
         except rules.Malformed:
             return Page(items=[])
-    places, following = await _places(session, asked, wanted, sort)
-    versions = await identities.versions(session, [profile_id for _, profile_id in places])
-    ordered = {profile_id: versions[profile_id] for _, profile_id in places if profile_id in versions}
-    return Page(
-        items=await profiles.shown(session, ordered, unmasked=unmasked),
-        next=pages.encode({"place": following[0], "last": following[1]}) if following else None,
-    )
+    kept: list[tuple[Place, Profile]] = []
+    following: Place | None = None
+    # Programs are few and what tells them stands with what is shown, so they are dropped on the way instead of asked
+    # about: every index stays as it is, and who is not looked for costs nothing.
+    for _ in range(WALKS):
+        places, following = await _places(session, asked, wanted, sort)
+        versions = await identities.versions(session, [profile_id for _, profile_id in places])
+        ordered = {profile_id: versions[profile_id] for _, profile_id in places if profile_id in versions}
+        place_of = {place[1]: place for place in places}
+        for one in await profiles.shown(session, ordered, unmasked=unmasked):
+            if not (people and one.bot):
+                kept.append((place_of[one.profile_id], one))
+        if len(kept) >= asked.limit or following is None:
+            break
+        asked = replace(asked, after=_after(following))
+    if len(kept) > asked.limit:
+        kept = kept[: asked.limit]
+        following = kept[-1][0]
+    return Page(items=[one for _, one in kept], next=pages.encode(_after(following)) if following is not None else None)
+
+
+def _after(place: Place) -> dict[str, Any]:
+    """A place as a cursor has it."""
+    return {"place": place[0], "last": place[1]}
 
 
 async def _known(session: AsyncSession, q: str) -> set[int]:

@@ -47,11 +47,17 @@ async def page(
     tag: Annotated[list[Word] | None, Query(description="Has this tag", max_length=MOST)] = None,
     seen_after: Annotated[AwareDatetime | None, Query(description="Last seen at this time or later")] = None,
     seen_before: Annotated[AwareDatetime | None, Query(description="Last seen before this time")] = None,
+    bot: Annotated[
+        bool | None, Query(description="Only programs, or only people; one found by his id is there either way")
+    ] = None,
     sort: Annotated[
         Literal["newest", "last_seen", "events"], Query(description="Always the largest or latest first")
     ] = "newest",
 ) -> Page[Profile]:
-    """Viewers, filtered and sorted. Names, traits, counters and orders follow what was recorded within seconds."""
+    """Viewers, filtered and sorted. Names, traits, counters and orders follow what was recorded within seconds.
+
+    With bot=false a page may be shorter than asked for where many programs stand in a row; `next` leads on.
+    """
     wanted = search.wanted(
         traits=search.parsed(trait or []),
         name=name,
@@ -59,7 +65,10 @@ async def page(
         tags=tag or [],
         seen_after=seen_after,
         seen_before=seen_before,
+        bot=bot,
     )
-    found = await search.page(session, asked, q=q, wanted=wanted, sort=sort, unmasked=unmasked(caller))
+    found = await search.page(
+        session, asked, q=q, wanted=wanted, sort=sort, unmasked=unmasked(caller), people=bot is False
+    )
     audit.note(response, "contacts.read", await profiles.exposed(session, found.items) if unmasked(caller) else ())
     return found

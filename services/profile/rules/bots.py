@@ -56,6 +56,11 @@ def mark(context: Mapping[str, Any]) -> str | None:
     return found if found in (AGENT, PACE) else None
 
 
+def is_program(events: int, bots: int) -> bool:
+    """Whether a viewer with so many events, of them so many of programs, is nothing but a program."""
+    return 0 < events <= bots
+
+
 class Paces:
     """How many events each viewer has had in his present minute, as far as this process has recorded them."""
 

@@ -14,6 +14,7 @@ class Arrived(Output):
 
     day: date
     viewers: int = Field(description="First seen on that day, by the times of their own events")
+    so_far: int = Field(description="Of these, before the time of day that it is now: to hold a part of today against")
 
 
 class Arrivals(Output):

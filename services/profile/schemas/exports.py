@@ -22,6 +22,7 @@ class Filter(Input):
     segment: Word | None = Field(None, description="Members of this segment, as they are while the file is written")
     seen_after: AwareDatetime | None = None
     seen_before: AwareDatetime | None = None
+    bot: bool | None = Field(None, description="Only programs, or only people")
 
 
 class ExportOrder(Input):

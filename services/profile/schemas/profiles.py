@@ -34,6 +34,7 @@ class Profile(Output):
     first_seen: datetime
     last_seen: datetime
     events: int
+    bot: bool = Field(description="Nothing but a program: every event he has was one, and those count nowhere")
 
 
 class TimelineAsked(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 NAME = "$name"
 HAS = "$has"
 TAG = "$tag"
+BOT = "$bot"
 
 Op = Literal["eq", "gt", "gte", "lt", "lte", "contains"]
 Sort = Literal["newest", "last_seen", "events"]

@@ -24,6 +24,7 @@ class Held(NamedTuple):
     events: int
     first_seen: datetime
     last_seen: datetime
+    bots: int
 
 
 class Seen(NamedTuple):
@@ -31,6 +32,7 @@ class Seen(NamedTuple):
 
     origin: str
     events: int
+    bots: int
     first: datetime
     last: datetime
 
@@ -58,13 +60,14 @@ _LINK = text(
 
 _COUNT = Write(
     """
-    UPDATE identities AS i SET events = i.events + d.events,
+    UPDATE identities AS i SET events = i.events + d.events, bots = i.bots + d.bots,
       first_seen = least(i.first_seen, d.first), last_seen = greatest(i.last_seen, d.last)
-    FROM unnest(:origins, :events, :first, :last) AS d (origin, events, first, last)
+    FROM unnest(:origins, :events, :bots, :first, :last) AS d (origin, events, bots, first, last)
     WHERE i.origin = d.origin
     """,
     origins=ARRAY(Text),
     events=ARRAY(BigInteger),
+    bots=ARRAY(BigInteger),
     first=ARRAY(TIME),
     last=ARRAY(TIME),
 )
@@ -145,6 +148,7 @@ async def count(session: AsyncSession, seen: Sequence[Seen]) -> None:
         {
             "origins": [one.origin for one in seen],
             "events": [one.events for one in seen],
+            "bots": [one.bots for one in seen],
             "first": [one.first for one in seen],
             "last": [one.last for one in seen],
         },

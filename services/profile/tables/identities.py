@@ -24,6 +24,7 @@ identities = Table(
     Column("profile_id", BigInteger, nullable=False, index=True),
     Column("traits", JSONB, nullable=False, server_default=text("'{}'"), comment="name: [value, at, since]"),
     Column("events", BigInteger, nullable=False, server_default=text("0")),
+    Column("bots", BigInteger, nullable=False, server_default=text("0"), comment="of these, events of programs"),
     Column("first_seen", TIME, nullable=False),
     Column("last_seen", TIME, nullable=False),
     Column(

@@ -11,7 +11,7 @@ search = Table(
     "search",
     metadata,
     Column("profile_id", BigInteger, primary_key=True),
-    Column("name", Text, primary_key=True, comment="a trait, or $name, $has (channels), $tag"),
+    Column("name", Text, primary_key=True, comment="a trait, or $name, $has (channels), $tag, $bot (of programs)"),
     Column("value", Text, primary_key=True, comment="at most 200 characters; numbers and booleans as in JSON"),
     Column("number", Double),
     Column("key", Text, comment="the value for looking inside it: see rules.search.key"),

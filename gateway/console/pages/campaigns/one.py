@@ -9,7 +9,7 @@ from nicegui import ui
 
 from gateway.console import frame, parts
 from gateway.console.desk import Desk, t
-from gateway.console.pages.campaigns import acts, progress, recipients, report, setup, words
+from gateway.console.pages.campaigns import acts, progress, recipients, report, setup, waits, words
 from gateway.console.pages.campaigns.listing import segment_names
 from gateway.console.pages.campaigns.making import OPEN
 
@@ -37,7 +37,11 @@ async def campaign_tab(desk: Desk, key: str, tab: str) -> None:
 
 async def _draw(desk: Desk, one: dict[str, Any], tab: str) -> None:
     ui.page_title(f"{one['name']} · Marquee")
-    _head(desk, one, await segment_names(desk, one["trigger"]))
+    segments = await segment_names(desk, one["trigger"])
+    _head(desk, one, segments)
+    waiting = (one["planning"] or {}).get("waits_for")
+    if waiting and tab != "progress":  # there it comes and goes by itself
+        waits.draw(desk, one, waiting, segments)
     views = {f"/campaigns/{one['key']}/{name}": t(f"campaigns.tab.{name}") for name in TABS}
     parts.tabs(t("campaigns.one"), views, f"/campaigns/{one['key']}/{tab}")
     parts.later(lambda: TABS[tab](desk, one), lines=6)

@@ -8,7 +8,8 @@ from nicegui import ui
 
 from gateway.console import parts
 from gateway.console.desk import Desk, t
-from gateway.console.pages.campaigns import recipients, words
+from gateway.console.pages.campaigns import recipients, waits, words
+from gateway.console.pages.campaigns.listing import segment_names
 
 EVERY = 1.0
 MOVING = ("running", "paused")
@@ -20,6 +21,7 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
     if one["state"] in ("draft", "submitted", "approved"):
         parts.empty("hourglass_empty", t("campaigns.not_started"), t(f"campaigns.not_started_hint.{one['state']}"))
         return
+    waiting, said = parts.stack(), [""]
     with parts.panel(t("campaigns.tab.progress")):
         bar = parts.progress("")
         figures = parts.row().style("gap:32px")
@@ -29,10 +31,10 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
     with unsure:
         parts.button(t("campaigns.see_them"), href=recipients.href(key, state="unknown"))
     with parts.grid():
-        with parts.panel(t("campaigns.messages"), span=4):
+        with parts.panel(t("campaigns.messages"), span=4) as by_state:
             states = parts.Table(_columns(t("campaigns.state")))
-        with parts.panel(t("campaigns.waiting"), hint=t("campaigns.waiting_hint"), span=4) as waits:
-            waiting = parts.Table(_columns(t("campaigns.for_what")))
+        with parts.panel(t("campaigns.waiting"), hint=t("campaigns.waiting_hint"), span=4) as later:
+            later_by = parts.Table(_columns(t("campaigns.for_what")))
         with parts.panel(t("campaigns.not_sent"), span=4) as missed:
             reasons = parts.Table(_columns(t("campaigns.why_not")))
 
@@ -40,6 +42,13 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
         told = await desk.api.get(f"/v1/campaigns/{key}/progress")
         _show(desk, told, bar, figures)
         stuck = told["state"] in MOVING and not told["delivery_ready"]
+        if (why := told["planning_waits_for"] or "") != said[0]:
+            said[0] = why
+            waiting.clear()
+            if why:
+                segments = await segment_names(desk, one["trigger"])
+                with waiting:
+                    waits.draw(desk, one, why, segments)
         hint.text = t("campaigns.held_up", why=told["delivery_reason"] or "") if stuck else ""
         states.replace(
             [
@@ -48,10 +57,11 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
                 if told["states"].get(name)
             ]
         )
-        waiting.replace(_by_reason(desk, key, told["waiting"], state="planned"))
+        later_by.replace(_by_reason(desk, key, told["waiting"], state="planned"))
         reasons.replace(_by_reason(desk, key, told["reasons"]))
         unsure.set_visibility(bool(told["states"].get("unknown")))
-        waits.set_visibility(bool(told["waiting"]))
+        by_state.set_visibility(any(told["states"].values()))
+        later.set_visibility(bool(told["waiting"]))
         missed.set_visibility(bool(told["reasons"]))
         if told["state"] != one["state"]:
             timer.deactivate()

@@ -6,7 +6,7 @@ from typing import Any
 
 from nicegui import ui
 
-from gateway.console import parts
+from gateway.console import names, parts
 from gateway.console.desk import Desk, t
 from gateway.console.pages.campaigns import words
 from gateway.console.pages.campaigns.listing import segment_names
@@ -22,7 +22,7 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
     with parts.grid():
         with parts.panel(t("campaigns.summary"), span=5):
             summary(desk, one, segments, await words.manners(desk))
-            _life(desk, one, await _called(desk, one))
+            _life(desk, one, await names.called(desk, (one[f"{act}_by"] for act in BY)))
         with parts.panel(t("campaigns.texts"), span=7):
             _texts(t("campaigns.default_text"), one["content"])
             for variant in one["content"]["variants"]:
@@ -33,16 +33,8 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
             parts.later(lambda: estimate(desk, one["key"]))
 
 
-async def _called(desk: Desk, one: dict[str, Any]) -> dict[str, str]:
-    """Names of those who did something with it, as far as this role may know them; tools have keys for names."""
-    known = {desk.operator["id"]: str(desk.operator["name"])}
-    if desk.may("operators:read") and {one[f"{act}_by"] for act in BY} - {None, *known}:
-        known |= {who["id"]: who["name"] for who in await desk.api.every("/v1/operators")}
-    return known
-
-
 def _life(desk: Desk, one: dict[str, Any], called: dict[str, str]) -> None:
-    """Who did what and when, as far as it came."""
+    """Who did what and when, as far as it came; who is pointed at shows his id."""
     steps = (
         (t("campaigns.life.created"), one["created_at"], None),
         (t("campaigns.life.submitted"), one["submitted_at"], one["submitted_by"]),
@@ -51,7 +43,11 @@ def _life(desk: Desk, one: dict[str, Any], called: dict[str, str]) -> None:
         (t("campaigns.life.finished"), one["finished_at"], one["ended_by"]),
     )
     ui.separator()
-    parts.facts((name, desk.exact(at) + (f" · {called.get(who, who)}" if who else "")) for name, at, who in steps if at)
+    parts.facts(
+        (name, desk.exact(at) + (f" · {called.get(who, who)}" if who else ""), who or "")
+        for name, at, who in steps
+        if at
+    )
 
 
 def _texts(name: str, content: dict[str, Any]) -> None:

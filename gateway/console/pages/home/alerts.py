@@ -13,6 +13,7 @@ from nicegui import ui
 from gateway.console import names, parts
 from gateway.console.api import ApiError
 from gateway.console.desk import Desk, t
+from gateway.console.pages.campaigns import words
 from gateway.console.pages.sources.quality import FAIR
 
 SERVICES = ("profile", "segment", "campaign", "recommend", "gateway")
@@ -28,10 +29,10 @@ RECENT = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Alert:
-    """One thing to mend."""
+    """One thing to mend, and the page where that is done; a service has none here."""
 
     text: str
-    href: str
+    href: str = ""
     tone: parts.Tone = "warn"
 
 
@@ -44,6 +45,9 @@ async def draw(desk: Desk) -> None:
     if not found:
         parts.empty("task_alt", t("home.all_well"), t("home.all_well_hint"))
     for alert in sorted(found, key=lambda one: one.tone != "bad"):
+        if not alert.href:
+            parts.alert(alert.text, tone=alert.tone)
+            continue
         with parts.attributes(ui.element("a").classes("m-alert-link"), href=alert.href):
             parts.alert(alert.text, tone=alert.tone)
 
@@ -53,7 +57,7 @@ async def _tried(desk: Desk, ask: Callable[[Desk], Awaitable[list[Alert]]]) -> l
         return await ask(desk)
     except ApiError as error:
         title, detail = parts.words(error)
-        return [Alert(f"{title}: {detail}", "/", "bad")]
+        return [Alert(f"{title}: {detail}", tone="bad")]
 
 
 async def _data(desk: Desk) -> list[Alert]:
@@ -85,9 +89,9 @@ async def _campaigns(desk: Desk) -> list[Alert]:
     """Campaigns that run and cannot send, and messages nobody knows the end of, also of those that ended lately."""
     if not desk.may("campaign:read"):
         return []
-    listed = await desk.api.every("/v1/campaigns", most=500)
-    running = [one for one in listed if one["state"] == "running"]
+    running = await desk.api.every("/v1/campaigns", most=500, state="running", sort="changed")
     since = datetime.now(UTC) - RECENT
+    listed = await desk.api.every("/v1/campaigns", most=500, sort="changed")
     ended = [one for one in listed if one["finished_at"] and datetime.fromisoformat(one["finished_at"]) > since]
     ended.sort(key=lambda one: str(one["finished_at"]), reverse=True)
     keys = list(dict.fromkeys(one["key"] for one in (*running, *ended)))[:CAMPAIGNS]
@@ -97,6 +101,8 @@ async def _campaigns(desk: Desk) -> list[Alert]:
         where = f"/campaigns/{one['key']}"
         if one["state"] == "running" and not one["delivery"]["ready"]:
             found.append(Alert(t("home.alert.campaign", name=one["name"], why=one["delivery"]["reason"]), where, "bad"))
+        if why := (one["planning"] or {}).get("waits_for"):
+            found.append(Alert(t("home.alert.waits", name=one["name"], why=words.reason(desk, why)), where))
         if unknown := one["messages"].get("unknown", 0):
             told = t("home.alert.unknown", name=one["name"], n=desk.number(unknown))
             found.append(Alert(told, f"{where}/recipients?state=unknown"))
@@ -115,12 +121,12 @@ async def _services(desk: Desk) -> list[Alert]:
     found = []
     for name, told in zip(SERVICES, await asyncio.gather(*asked, return_exceptions=True), strict=True):
         if isinstance(told, BaseException):
-            found.append(Alert(t("home.alert.away", name=name), "/", "bad"))
+            found.append(Alert(t("home.alert.away", name=name), tone="bad"))
             continue
         readers, letters = told
         behind = max(((one["last"] or 0) - (one["taken"] or 0) for one in readers["readers"]), default=0)
         if behind > QUEUED:
-            found.append(Alert(t("home.alert.behind", name=name, n=desk.number(behind)), "/"))
+            found.append(Alert(t("home.alert.behind", name=name, n=desk.number(behind))))
         if lying := [one for one in letters["items"] if one["replayed_at"] is None]:
-            found.append(Alert(t("home.alert.letters", name=name, n=desk.number(len(lying))), "/"))
+            found.append(Alert(t("home.alert.letters", name=name, n=desk.number(len(lying)))))
     return found

@@ -1,4 +1,8 @@
-"""The figures of the home page. What two parts of the page need is asked for once."""
+"""The figures of the home page. What two parts of the page need is asked for once.
+
+Today is not over, so every figure is held against the days before up to the same time of day: equal spans, or a morning
+would always look like a fall.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +58,7 @@ class Figures:
         return told
 
     async def arrivals(self) -> list[dict[str, Any]]:
-        """New viewers by day, of this period and the one before."""
+        """New viewers by day, of this period and the one before; programs are none."""
         told = await self._once(
             "arrivals",
             lambda: self.desk.api.get("/v1/profiles/arrivals", days=2 * self.days, zone=self.desk.zone.key),
@@ -101,19 +105,25 @@ class Figures:
         return _totals(await self.trend("count"))
 
     async def _new(self) -> Compared:
-        return self._by_day([day["viewers"] for day in await self.arrivals()])
+        return self._by_day([(day["viewers"], day["so_far"]) for day in await self.arrivals()])
 
     async def _sent(self) -> Compared:
-        return self._by_day([day["states"].get(SENT, 0) for day in await self.messages()])
+        days = await self.messages()
+        return self._by_day([(day["states"].get(SENT, 0), day["so_far"].get(SENT, 0)) for day in days])
 
-    def _by_day(self, counts: list[int]) -> Compared:
-        """Today is not over, so the day it would be held against is left out as it is itself."""
-        whole, before = sum(counts[self.days : -1]), sum(counts[: self.days - 1])
-        return Compared(whole + counts[-1], before, (whole - before) / before if before else None)
+    def _by_day(self, counts: list[tuple[int, int]]) -> Compared:
+        """Of (a day's count, its count so far) the last of the period before is as far as today is."""
+        earlier, these = counts[: self.days], counts[self.days :]
+        before = sum(count for count, _ in earlier[:-1]) + earlier[-1][1]
+        return compared(sum(count for count, _ in these), before)
+
+
+def compared(now: float, before: float) -> Compared:
+    """A figure beside the one before; where that was nothing, no share of it can be told."""
+    return Compared(now, before, (now - before) / before if before else None)
 
 
 def _totals(told: dict[str, Any]) -> Compared:
-    """A trend cuts the period before at the same hour, so that its totals can be compared."""
-    now = told["lines"][0]["total"] or 0
-    before = (told["previous"]["lines"][0]["total"] if told.get("previous") else 0) or 0
-    return Compared(now, before, (now - before) / before if before else None)
+    """A trend cuts the period before at the same time of day, so that its totals can be compared."""
+    before = told["previous"]["lines"][0]["total"] if told.get("previous") else 0
+    return compared(told["lines"][0]["total"] or 0, before or 0)

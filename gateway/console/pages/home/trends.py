@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from gateway.console import names, parts
@@ -15,9 +17,7 @@ STATES = ("accepted", "skipped", "failed", "unknown")
 async def active(desk: Desk, figures: Figures) -> None:
     """Viewers with any event by day, beside the period before."""
     told = await figures.trend("viewers")
-    days = [desk.day(desk.moment(start).date()) for start in told["starts"]]  # type: ignore[union-attr] # never absent
-    if told["partial"]:
-        days[-1] = t("home.today")
+    days = _days(desk, [desk.moment(start).date() for start in told["starts"]])  # type: ignore[union-attr] # never absent
     values = told["lines"][0]["values"]
     if not any(values) and not (told.get("previous") and any(told["previous"]["lines"][0]["values"])):
         parts.empty(
@@ -28,12 +28,17 @@ async def active(desk: Desk, figures: Figures) -> None:
     parts.lines(days, {t("home.this_period"): values}, before=before, height=230, label=t("home.active"))
 
 
+def _days(desk: Desk, days: Sequence[str | date]) -> list[str]:
+    """Names of days up to today, which is not over and therefore called so."""
+    return [*(desk.day(day) for day in days[:-1]), t("home.today")]
+
+
 async def new(desk: Desk, figures: Figures) -> None:
     """New viewers by day."""
     found = (await figures.arrivals())[figures.days :]
     label = t("home.new")
     values = {label: [one["viewers"] for one in found]}
-    parts.bars([desk.day(one["day"]) for one in found], values, height=210, label=label)
+    parts.bars(_days(desk, [one["day"] for one in found]), values, height=210, label=label)
 
 
 async def sent(desk: Desk, figures: Figures) -> None:
@@ -45,7 +50,8 @@ async def sent(desk: Desk, figures: Figures) -> None:
         return
     shown = [state for state in STATES if state == SENT or any(one["states"].get(state) for one in found)]
     values = {t(f"messages.states.{state}"): [one["states"].get(state, 0) for one in found] for state in shown}
-    parts.bars([desk.day(one["day"]) for one in found], values, stacked=True, height=210, label=t("home.sent"))
+    days = _days(desk, [one["day"] for one in found])
+    parts.bars(days, values, stacked=True, height=210, label=t("home.sent"))
 
 
 async def acts(desk: Desk) -> None:

@@ -36,15 +36,16 @@ async def insight(desk: Desk) -> None:
     with parts.panel():
         form = forms.Form(desk, known, ask)
         KINDS[kind].form(form)
-        with parts.row():
+        with parts.row() as foot:
             forms.when(form)
             forms.whose(form)
             ui.element("div").classes("m-grow")
-            parts.button(t("insight.run"), lambda: run(), kind="primary", icon="play_arrow")
         form.wrong = ui.label("").classes("m-bad m-small m-wrap").props("role=alert")
         form.wrong.set_visibility(False)
     with parts.panel():
         box = parts.stack()
+    with foot:
+        parts.button(t("insight.run"), lambda: run(), kind="primary", icon="play_arrow", renews=box)
     with box:
         ui.label(t("insight.run_hint")).classes("m-mute")
 

@@ -61,6 +61,9 @@ def _save(filters: Filters, definitions: list[dict[str, Any]]) -> None:
     if filters.q:
         parts.show_error(ApiError(422, "", t("people.no_rule_of_search"), t("people.no_rule_of_search_hint")))
         return
+    if filters.programs == "only":
+        parts.show_error(ApiError(422, "", t("people.no_rule_of_programs"), t("people.program_hint")))
+        return
     ui.navigate.to(saving.href(filters, {one["name"]: one["type"] for one in definitions}))
 
 

@@ -19,6 +19,8 @@ CHANNELS = ("email", "phone", "push")
 SORTS = ("newest", "last_seen", "events")
 SEEN = ("", "1", "7", "30", "-7", "-14", "-30")
 """Days: seen within so many, or (below zero) not seen for so long."""
+PROGRAMS: dict[str, bool | None] = {"": False, "too": None, "only": True}
+"""Whether programs are shown, as the API has it: they count nowhere, so the list leaves them out unless asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +34,12 @@ class Filters:
     segment: str = ""
     seen: str = ""
     sort: str = "newest"
+    programs: str = ""
 
     @classmethod
     def read(cls, query: QueryParams) -> Filters:
         """From an address; what does not belong there is left out."""
-        sort, seen = query.get("sort", ""), query.get("seen", "")
+        sort, seen, programs = (query.get(name, "") for name in ("sort", "seen", "programs"))
         return cls(
             q=query.get("q", "").strip(),
             traits=tuple(query.getlist("trait")),
@@ -45,17 +48,19 @@ class Filters:
             segment=query.get("segment", ""),
             seen=seen if seen in SEEN else "",
             sort=sort if sort in SORTS else "newest",
+            programs=programs if programs in PROGRAMS else "",
         )
 
     @property
     def empty(self) -> bool:
         """Nothing is asked for."""
-        return not (self.q or self.traits or self.tags or self.has or self.segment or self.seen)
+        asked = self.q or self.traits or self.tags or self.has or self.segment or self.seen
+        return not (asked or self.programs == "only")
 
     @property
     def href(self) -> str:
         """The address of this list."""
-        pairs = [("q", self.q), ("segment", self.segment), ("seen", self.seen)]
+        pairs = [("q", self.q), ("segment", self.segment), ("seen", self.seen), ("programs", self.programs)]
         pairs += [("sort", self.sort)] if self.sort != "newest" else []
         pairs += [("trait", one) for one in self.traits]
         pairs += [("tag", one) for one in self.tags] + [("has", one) for one in self.has]
@@ -78,6 +83,7 @@ class Filters:
             "tag": list(self.tags) or None,
             "has": list(self.has) or None,
             "sort": self.sort,
+            "bot": PROGRAMS[self.programs],
             **self.seen_at(datetime.now(UTC)),
         }
 
@@ -87,6 +93,7 @@ class Filters:
             "trait": list(self.traits),
             "tag": list(self.tags),
             "has": list(self.has),
+            "bot": PROGRAMS[self.programs],
             **self.seen_at(datetime.now(UTC)),
         }
 
@@ -98,27 +105,34 @@ async def draw(desk: Desk, filters: Filters, traits: list[str]) -> None:
         ui.navigate.to(replace(filters, **values).href)
 
     with parts.panel(), parts.row():
-        search = ui.input(t("people.search"), value=filters.q).style("width:220px")
+        search = ui.input(t("people.search"), value=filters.q).style("width:170px")
         search.props("type=search").on("keydown.enter", lambda: change(q=(search.value or "").strip(), segment=""))
         await _segment(desk, filters, change)
         await _tag(desk, filters, change)
         seen = ui.select(
             {one: t(f"people.seen.{_word(one)}") for one in SEEN}, label=t("people.seen_label"), value=filters.seen
         )
-        seen.style("width:170px").on_value_change(lambda event: change(seen=event.value, segment=""))
+        seen.style("width:145px").on_value_change(lambda event: change(seen=event.value, segment=""))
         has = ui.select(
             {"": t("people.has_any"), **{one: t(f"people.channel.{one}") for one in CHANNELS}},
             label=t("people.has"),
             value=filters.has[0] if filters.has and filters.has[0] in CHANNELS else "",
         )
-        has.style("width:130px")
+        has.style("width:125px")
         has.on_value_change(lambda event: change(has=(event.value,) if event.value else (), segment=""))
         sort = ui.select(
             {one: t(f"people.sort.{one}") for one in SORTS}, label=t("people.sort_label"), value=filters.sort
         )
-        sort.style("width:150px").on_value_change(lambda event: change(sort=event.value))
+        sort.style("width:155px").on_value_change(lambda event: change(sort=event.value))
+        programs = ui.select(
+            {one: t(f"people.programs.{one or 'out'}") for one in PROGRAMS},
+            label=t("people.programs_label"),
+            value="too" if filters.segment else filters.programs,
+        )
+        programs.style("width:125px").tooltip(t("people.program_hint"))
+        programs.on_value_change(lambda event: change(programs=event.value, segment=""))
         parts.button(t("people.add_trait"), lambda: _trait(filters, traits), icon="add")
-        if not filters.empty:
+        if not filters.empty or filters.programs:
             parts.button(t("people.clear"), href="/people", kind="quiet", icon="close")
         if filters.traits:
             ui.element("div").style("flex-basis:100%")
@@ -149,7 +163,7 @@ async def _segment(desk: Desk, filters: Filters, change: Any) -> None:
     options = {"": t("people.any_segment")} | {one["key"]: one["name"] for one in known}
     if filters.segment not in options:
         options[filters.segment] = filters.segment
-    field = ui.select(options, label=t("people.segment"), value=filters.segment, with_input=True).style("width:200px")
+    field = ui.select(options, label=t("people.segment"), value=filters.segment, with_input=True).style("width:160px")
     field.on_value_change(lambda event: change(segment=event.value or "", q="", traits=(), tags=(), has=(), seen=""))
 
 
@@ -159,7 +173,7 @@ async def _tag(desk: Desk, filters: Filters, change: Any) -> None:
     options = {"": t("people.any_tag")} | {one["key"]: one.get("name") or one["key"] for one in known}
     if chosen not in options:
         options[chosen] = chosen
-    field = ui.select(options, label=t("people.tag"), value=chosen, with_input=True).style("width:160px")
+    field = ui.select(options, label=t("people.tag"), value=chosen, with_input=True).style("width:110px")
     field.on_value_change(lambda event: change(tags=(event.value,) if event.value else (), segment=""))
 
 

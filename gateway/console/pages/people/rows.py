@@ -41,7 +41,7 @@ def row(desk: Desk, one: dict[str, Any]) -> dict[str, Any]:
     users = [known["value"] for known in one["identities"] if known["namespace"] == "user_id"]
     return {
         "profile_id": one["profile_id"],
-        "name": parts.Link(named(one), link),
+        "name": parts.Link(named(one), link, t("people.program") if one["bot"] else ""),
         "user_id": users[0] if users else "",
         "has": parts.Chips([channel(one) for one in one["has"]]),
         "events": one["events"],

@@ -46,6 +46,8 @@ def _head(desk: Desk, profile: dict[str, Any]) -> None:
                 with ui.element("h2").style("font-size:17px"):
                     ui.label(named(profile))
                 ui.label(f"# {profile['profile_id']}").classes("m-mono m-mute")
+                if profile["bot"]:
+                    parts.attributes(parts.badge(t("people.program"), "warn"), title=t("people.program_hint"))
                 for one in profile["has"]:
                     parts.badge(channel(one), "accent")
                 if profile["consent"].get("marketing") is False or profile["consent"].get("*") is False:

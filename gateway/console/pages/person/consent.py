@@ -6,7 +6,7 @@ from typing import Any
 
 from nicegui import ui
 
-from gateway.console import parts
+from gateway.console import names, parts
 from gateway.console.api import ApiError
 from gateway.console.desk import Desk, t
 
@@ -37,13 +37,14 @@ async def draw(desk: Desk, profile: dict[str, Any]) -> None:
             if not told["history"]:
                 parts.empty("how_to_reg", t("person.no_consents"), t("person.no_consents_hint"))
             else:
+                called = await names.called(desk, (names.key_of(one["recorded_by"]) for one in told["history"]))
                 parts.Table(
                     [
                         parts.Column("at", t("person.at")),
                         parts.Column("purpose", t("person.purpose")),
                         parts.Column("granted", t("person.answer")),
                         parts.Column("source", t("person.asked_at")),
-                        parts.Column("by", t("person.noted_by"), mono=True),
+                        parts.Column("by", t("person.noted_by")),
                         parts.Column("version", t("person.version"), shown=False),
                         parts.Column("proof", t("person.proof"), shown=False),
                     ],
@@ -54,7 +55,7 @@ async def draw(desk: Desk, profile: dict[str, Any]) -> None:
                             "purpose": t(f"person.purposes.{_key(one['purpose'])}"),
                             "granted": _badge(one["granted"]),
                             "source": one["source"],
-                            "by": one["recorded_by"],
+                            "by": parts.Named(names.source(one["recorded_by"], called), one["recorded_by"]),
                             "version": one["version"],
                             "proof": one["proof"],
                         }

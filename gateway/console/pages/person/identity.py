@@ -6,7 +6,7 @@ from typing import Any
 
 from nicegui import ui
 
-from gateway.console import parts
+from gateway.console import names, parts
 from gateway.console.api import ApiError
 from gateway.console.desk import Desk, t
 
@@ -14,6 +14,8 @@ from gateway.console.desk import Desk, t
 async def draw(desk: Desk, profile: dict[str, Any]) -> None:
     """Ids, links with their causes, what was refused, and merges and splits so far."""
     told = await desk.api.get(f"/v1/profiles/{profile['profile_id']}/identity")
+    links = [*told["links"], *told["refused"]]
+    called = await names.called(desk, (names.key_of(one["cause"]["source"]) for one in links))
     with parts.panel(t("person.ids"), hint=t("person.ids_hint")):
         table = parts.Table(
             [
@@ -45,16 +47,16 @@ async def draw(desk: Desk, profile: dict[str, Any]) -> None:
             ui.label(t("person.formerly", ids=", ".join(map(str, told["formerly"])))).classes("m-mute m-small")
     with parts.grid():
         with parts.panel(t("person.links"), span=6):
-            _links(desk, told["links"])
+            _links(desk, told["links"], called)
         with ui.element("div").classes("m-6 m-stack"):
             with parts.panel(t("person.moves")):
                 _moves(desk, told["history"])
             if told["refused"]:
                 with parts.panel(t("person.refused"), hint=t("person.refused_hint")):
-                    _links(desk, told["refused"])
+                    _links(desk, told["refused"], called)
 
 
-def _links(desk: Desk, links: list[dict[str, Any]]) -> None:
+def _links(desk: Desk, links: list[dict[str, Any]], called: dict[str, str]) -> None:
     if not links:
         ui.label(t("person.no_links")).classes("m-mute")
     for one in links:
@@ -65,9 +67,11 @@ def _links(desk: Desk, links: list[dict[str, Any]]) -> None:
                 ui.label(one["other"]).classes("m-chip m-mono")
                 if one["reason"]:
                     parts.badge(t(f"person.refusal.{one['reason']}"), "warn")
-            at = desk.time(one["cause"]["at"])
-            told = t("person.cause", type=one["cause"]["type"], source=one["cause"]["source"], at=at, n=one["times"])
-            parts.attributes(ui.label(told).classes("m-mute m-small"), title=desk.exact(one["cause"]["at"]))
+            at, source = desk.time(one["cause"]["at"]), one["cause"]["source"]
+            named = names.source(source, called)
+            told = t("person.cause", type=one["cause"]["type"], source=named, at=at, n=one["times"])
+            exact = f"{desk.exact(one['cause']['at'])} · {source}"
+            parts.attributes(ui.label(told).classes("m-mute m-small"), title=exact)
 
 
 def _moves(desk: Desk, history: list[dict[str, Any]]) -> None:

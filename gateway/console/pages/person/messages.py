@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.console import parts, texts
 from gateway.console.desk import Desk, t
+from gateway.console.pages.campaigns import words
 
 TONES: dict[str, parts.Tone] = {
     "sent": "good",
@@ -70,7 +71,7 @@ def _row(desk: Desk, one: dict[str, Any]) -> dict[str, Any]:
         "id": one["message_id"],
         "planned": parts.When(one["planned_at"]),
         "campaign": parts.Link(one["name"], f"/campaigns/{one['campaign']}"),
-        "channel": one["channel"],
+        "channel": words.channel(one["channel"]),
         "state": parts.Badge(_word(desk, "states", one["state"]), TONES.get(one["state"], "")),
         "reason": _word(desk, "reasons", one["reason"]) if one["reason"] else "",
         "finished": parts.When(one["finished_at"]),

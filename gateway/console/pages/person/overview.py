@@ -18,6 +18,8 @@ async def draw(desk: Desk, profile: dict[str, Any]) -> None:
     """Figures, interests, hours, acts, traits, tags."""
     told = await desk.api.get(f"/v1/profiles/{profile['profile_id']}/portrait")
     tags = await desk.api.get(f"/v1/profiles/{profile['profile_id']}/tags")
+    if profile["bot"]:
+        parts.alert(t("people.program_hint"))
     _figures(desk, profile, told)
     with parts.grid():
         with parts.panel(t("person.interests"), hint=t("person.interests_hint"), span=5):
@@ -61,7 +63,8 @@ def _figures(desk: Desk, profile: dict[str, Any], told: dict[str, Any]) -> None:
     habits = told["habits"]
     watching = habits["watching"]
     with ui.element("div").classes("m-figures"):
-        parts.figure(t("person.events"), desk.number(profile["events"]))
+        programs = t("person.of_programs", n=desk.number(told["bots"])) if told["bots"] else ""
+        parts.figure(t("person.events"), desk.number(profile["events"]), foot=programs)
         parts.figure(t("person.active_days"), desk.number(habits["active_days"]))
         sessions = habits["sessions"]
         mean = desk.number((sessions["mean_seconds"] or 0) / 60)

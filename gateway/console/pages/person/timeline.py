@@ -59,6 +59,9 @@ def _event(desk: Desk, one: dict[str, Any]) -> None:
             with ui.element("summary"):
                 ui.label(event(name)).classes("m-strong" if not quiet else "").style("display:inline")
                 ui.label(_short(one["properties"])).classes("m-mute m-small").style("display:inline;margin-left:8px")
+                if one["bot"]:
+                    mark = parts.badge(t("people.program"), "warn").style("margin-left:8px")
+                    parts.attributes(mark, title=t(f"person.by.{one['bot']}"))
                 if one["history"]:
                     ui.label(t("person.history")).classes("m-badge").style("margin-left:8px")
             told = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -26,12 +27,11 @@ class Analysis:
     def __init__(self, desk: Desk, known: Known, asked: Asked) -> None:
         self._desk, self._asked = desk, asked
         self._view = VIEWS[0]
-        with parts.row():
+        with parts.row() as head:
             self._pills = {name: ui.element("button").classes("m-pill").props("type=button") for name in VIEWS}
             for name, pill in self._pills.items():
                 with pill:
                     ui.label(t(f"segments.views.{name}"))
-                pill.on("click", lambda name=name: self._open(name))
             ui.element("div").classes("m-grow")
             self._with = ui.select(
                 dict(known.segments), label=t("segments.with"), multiple=True, with_input=True, value=[]
@@ -40,8 +40,11 @@ class Analysis:
             self._rows = _trait(known.traits, t("segments.by_trait"), ("region", "city", "plan"))
             self._columns = _trait(known.traits, t("segments.and_trait"), ("age", "gender", "plan"))
             self._bands = ui.input(t("segments.bands")).style("width:150px").props('placeholder="18, 25, 35"')
-            parts.button(t("segments.calculate"), self.refresh, icon="calculate")
         self.box = parts.stack()
+        for name, pill in self._pills.items():
+            parts.renewing(pill, functools.partial(self._open, name), self.box)
+        with head:
+            parts.button(t("segments.calculate"), self.refresh, icon="calculate", renews=self.box)
         self._mark()
         with self.box:
             ui.label(t("segments.calculate_hint")).classes("m-mute")

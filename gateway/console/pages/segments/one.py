@@ -48,7 +48,7 @@ def _head(desk: Desk, one: dict[str, Any]) -> None:
                 with ui.element("h2").style("font-size:17px"):
                     ui.label(one["name"])
                 parts.badge(t(f"segments.kinds.{one['kind']}"))
-                parts.badge(*freshness(desk, one))
+                fresh_box = parts.row(tight=True)
             with parts.row(tight=True).classes("m-mute m-small"):
                 ui.label(key).classes("m-mono")
                 ui.label("·")
@@ -57,32 +57,47 @@ def _head(desk: Desk, one: dict[str, Any]) -> None:
                 at = one["true_as_of"]
                 fresh = ui.label(t("segments.true_as_of", at=desk.time(at)) if at else t("segments.not_yet"))
                 parts.attributes(fresh, title=desk.exact(at))
-        for label, value in (
-            (t("segments.size"), one["size"]),
-            (t("segments.entered"), one["entered_today"]),
-            (t("segments.left"), one["left_today"]),
-        ):
-            parts.figure_line(label, desk.number(value))
+        figures = parts.row().style("gap:20px")
         with parts.row(tight=True):
             _acts(desk, one)
+
+    def shown(now: dict[str, Any]) -> None:
+        fresh_box.clear()
+        figures.clear()
+        with fresh_box:
+            parts.badge(*freshness(desk, now))
+        with figures:
+            for label, value in (
+                (t("segments.size"), now["size"]),
+                (t("segments.entered"), now["entered_today"]),
+                (t("segments.left"), now["left_today"]),
+            ):
+                parts.figure_line(label, desk.number(value))
+
+    shown(one)
     filling = one["filling"]
     if filling is not None and filling["state"] not in ("done", "finished", "superseded"):
         with parts.panel(t("segments.is_filling")):
-            _filling(desk, key)
+            _filling(desk, key, shown)
 
 
-def _filling(desk: Desk, key: str) -> None:
-    """The bar of a fill; the page is drawn anew when it is through."""
+def _filling(desk: Desk, key: str, shown: Callable[[dict[str, Any]], None]) -> None:
+    """The bar of a fill, and what to do when it is through; figures are `shown` anew.
+
+    The page is not loaded anew by itself: whoever has just opened a menu or a dialog would lose it with his click.
+    """
 
     async def look() -> dict[str, Any]:
         told = (await desk.api.get(f"/v1/segments/{key}"))["filling"]
         return told or {"state": "done", "done": 1, "total": 1}
 
-    def finished(told: dict[str, Any]) -> None:
+    async def finished(told: dict[str, Any]) -> None:
         if told["state"] in ("failed", "cancelled"):
             parts.alert(t("segments.fill_failed"), tone="bad", detail=t("segments.fill_failed_hint"))
-        else:
-            ui.navigate.reload()
+            return
+        with parts.alert(t("segments.filled"), tone="good"), parts.row():
+            parts.button(t("segments.see_filled"), ui.navigate.reload, icon="refresh")
+        shown(await desk.api.get(f"/v1/segments/{key}"))
 
     parts.job(look, finished)
 

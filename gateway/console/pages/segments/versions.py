@@ -7,7 +7,7 @@ from typing import Any
 
 from nicegui import ui
 
-from gateway.console import parts
+from gateway.console import names, parts
 from gateway.console.desk import Desk, t
 from gateway.console.parts.rule import said
 
@@ -16,6 +16,7 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
     """The newest first; a version is compared with the one before it, or with any other."""
     versions = await desk.api.get(f"/v1/segments/{one['key']}/versions")
     numbers = {version["version"]: f"{version['version']} · {desk.time(version['at'])}" for version in versions}
+    called = await names.called(desk, (version["by"] for version in versions))
     with parts.grid():
         with parts.panel(t("segments.tab.versions"), span=5):
             parts.Table(
@@ -23,8 +24,9 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
                     parts.Column("version", t("segments.version"), number=True, width="60px"),
                     parts.Column("name", t("segments.name")),
                     parts.Column("at", t("segments.from_when")),
+                    parts.Column("by", t("segments.author")),
                 ],
-                [_row(desk, one, version) for version in versions],
+                [_row(desk, one, version, called) for version in versions],
                 key="version",
                 acts=[
                     parts.Act("diff", t("segments.diff"), lambda row: compare(row["version"])),
@@ -42,7 +44,7 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
                 if before.value is None or after.value is None:
                     return
                 with box:
-                    parts.later(lambda: _diff(desk, one["key"], versions, before.value, after.value))
+                    parts.later(lambda: _diff(desk, one["key"], versions, called, before.value, after.value))
 
             async def compare(number: int) -> None:
                 earlier = [known for known in numbers if known < number]
@@ -57,7 +59,7 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
             await show()
 
 
-def _row(desk: Desk, one: dict[str, Any], version: dict[str, Any]) -> dict[str, Any]:
+def _row(desk: Desk, one: dict[str, Any], version: dict[str, Any], called: dict[str, str]) -> dict[str, Any]:
     current = version["version"] == one["version"]
     may = desk.may("segment:write") and not one["archived"] and not current and version["rule"] is not None
     archived = f" ({t('segments.archived')})" if version["archived"] else ""
@@ -65,15 +67,19 @@ def _row(desk: Desk, one: dict[str, Any], version: dict[str, Any]) -> dict[str, 
         "version": version["version"],
         "name": version["name"] + archived,
         "at": parts.When(version["at"]),
+        "by": parts.Named(called.get(version["by"], version["by"] or ""), version["by"] or ""),
         "acts": ["diff", *(["back"] if may else [])],
     }
 
 
-async def _diff(desk: Desk, key: str, versions: list[dict[str, Any]], before: int, after: int) -> None:
+async def _diff(
+    desk: Desk, key: str, versions: list[dict[str, Any]], called: dict[str, str], before: int, after: int
+) -> None:
     told = await desk.api.get(f"/v1/segments/{key}/diff", before=before, after=after)
     by = next(version["by"] for version in versions if version["version"] == after)
     if by:
-        ui.label(f"{t('segments.author')} {by}").classes("m-mute m-small")
+        author = ui.label(f"{t('segments.author')} {called.get(by, by)}").classes("m-mute m-small")
+        parts.attributes(author, title=by)
     if not told["differences"]:
         ui.label(t("segments.same")).classes("m-mute")
     for one in told["differences"]:

@@ -15,11 +15,12 @@ from gateway.console.parts.rule import explained
 async def draw(desk: Desk, one: dict[str, Any]) -> None:
     """A field for a viewer (`?ref=` fills it), and the rule with a tick or a cross at each part."""
     with parts.panel(t("segments.explain_title"), hint=t("segments.explain_hint")):
-        with parts.row():
+        with parts.row() as head:
             field = ui.input(t("segments.ref"), value=desk.query.get("ref", "")).style("width:320px")
             field.props('placeholder="user_id:u1"')
-            parts.button(t("segments.explain"), lambda: show(), kind="primary")
         box = parts.stack()
+        with head:
+            parts.button(t("segments.explain"), lambda: show(), kind="primary", renews=box)
 
         async def show() -> None:
             wanted = (field.value or "").strip()

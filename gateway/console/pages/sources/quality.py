@@ -21,7 +21,8 @@ def tone(score: float) -> parts.Tone:
 async def draw(desk: Desk) -> None:
     """The score now, how it was, and what to mend first."""
     told = await desk.api.get("/v1/quality")
-    sources = await _sources(desk)
+    measured = [one["source"] for one in (*told["events"], *told["worst"])]
+    sources = await names.called(desk, map(names.key_of, measured))
     if not told["events"]:
         with parts.panel():
             parts.empty(
@@ -55,7 +56,8 @@ async def draw(desk: Desk) -> None:
                     with parts.row(tight=True):
                         parts.badge(desk.number(one["score"]), tone(one["score"]))
                         ui.label(names.event(one["event"])).classes("m-strong")
-                        ui.label(sources.get(one["source"], one["source"])).classes("m-mute m-small")
+                        source = ui.label(names.source(one["source"], sources)).classes("m-mute m-small")
+                        parts.attributes(source, title=one["source"])
                     share = _name(desk, one["share"])
                     about = ui.label(f"{share} {desk.percent(one['value'])}").classes("m-small")
                     parts.attributes(about, title=one["why"])
@@ -91,19 +93,12 @@ async def draw(desk: Desk) -> None:
             parts.lines(times, {t("sources.score"): [one["score"] for one in points]}, label=t("sources.history"))
 
 
-async def _sources(desk: Desk) -> dict[str, str]:
-    """Names of write keys by id, where the role may know them."""
-    if not desk.may("keys:write"):
-        return {}
-    return {one["id"]: one["name"] for one in await desk.api.every("/v1/keys") if one["kind"] == "write"}
-
-
 def _row(desk: Desk, one: dict[str, Any], sources: dict[str, str]) -> dict[str, Any]:
     counts = ("received", "recorded", "refused", "duplicates", "late", "bots")
     return {
         "id": f"{one['source']} {one['event']}",
         "event": names.event(one["event"]),
-        "source": sources.get(one["source"], one["source"]),
+        "source": parts.Named(names.source(one["source"], sources), one["source"]),
         "score": parts.Badge(desk.number(one["score"]), tone(one["score"])),
         **{name: one[name] for name in counts},
         "last": parts.When(one["last"]),

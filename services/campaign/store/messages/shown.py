@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 
 from sqlalchemy import (
     Date,
     Select,
+    Time,
     cast,
     func,
     select,
@@ -64,12 +65,16 @@ async def of_viewer(
     return (await session.execute(query.order_by(messages.c.id.desc()).limit(limit))).all()
 
 
-async def by_day(session: AsyncSession, since: datetime, zone: str) -> dict[tuple[date, str], int]:
-    """Messages that ended since then, by day of the zone and state."""
-    day = cast(func.timezone(zone, messages.c.finished_at), Date).label("day")
+async def by_day(
+    session: AsyncSession, since: datetime, zone: str, until: time
+) -> dict[tuple[date, str], tuple[int, int]]:
+    """Messages that ended since then, by day of the zone and state: all, and those before this time of day."""
+    wall = func.timezone(zone, messages.c.finished_at)
+    day = cast(wall, Date).label("day")
+    early = func.count().filter(cast(wall, Time) < until)
     query = (
-        select(day, messages.c.state, func.count().label("number"))
+        select(day, messages.c.state, func.count().label("number"), early.label("so_far"))
         .where(messages.c.finished_at >= since)
         .group_by(day, messages.c.state)
     )
-    return {(row.day, row.state): row.number for row in await session.execute(query)}
+    return {(row.day, row.state): (row.number, row.so_far) for row in await session.execute(query)}
