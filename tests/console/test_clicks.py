@@ -23,7 +23,7 @@ async def distant(page: Page) -> None:
         said: asyncio.Queue[str | bytes] = asyncio.Queue()
 
         async def carry() -> None:
-            while True:
+            while not page.is_closed():
                 message = await said.get()
                 await asyncio.sleep(LATE)
                 far.send(message)

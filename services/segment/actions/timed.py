@@ -13,9 +13,9 @@ from services.segment.store import deadlines, definitions, latest, log, members
 from shared import clock
 from shared.database import settings_of
 
-DUE = 500
-"""Answers of one transaction: it holds its viewers' blocks, and this process, for some fifty milliseconds, no longer
-than a tick of the live work does. What else is due waits for the next transaction, which follows at once."""
+DUE = 200
+"""Answers of one transaction: whoever hears of one of their viewers waits for it, as it waits for others. What else is
+due waits for the next transaction, which follows at once."""
 TRIMMED = 20_000
 """Rows of the log that go in one turn."""
 SPARE = timedelta(days=1)
