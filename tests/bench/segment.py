@@ -313,7 +313,7 @@ async def _herd(suite: Suite, size: Size) -> Line:
 def _touched(size: Size) -> int:
     rules = [msgspec.json.encode(rule).decode() for rule in size.rules]
     least = min(sum(f'"{event}"' in rule for rule in rules) for event in segment_rules.LIVE)
-    if least < TOUCHED * size.segments // SEGMENTS:
+    if size.segments >= SEGMENTS and least < TOUCHED:
         raise load.Failed(f"an event touches only {least} segments")
     return least
 

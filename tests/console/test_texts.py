@@ -75,7 +75,9 @@ def test_every_reason_has_a_word(language: str) -> None:
 @pytest.mark.parametrize("language", texts.LANGUAGES)
 def test_whatever_the_gateway_turns_away_has_a_word_and_a_remedy(language: str) -> None:
     given = re.compile(r"""Refused\(\s*4\d\d,\s*"([a-z_]+)\"""")
-    source = [REPOSITORY / "gateway" / path for path in ("rules/events.py", "rules/sensors.py", "edge/bodies.py")]
+    gateway = REPOSITORY / "gateway"
+    rooms = (gateway / "rules" / "events", gateway / "rules" / "sensors")
+    source = [gateway / "edge" / "bodies.py", *(path for room in rooms for path in room.glob("*.py"))]
     codes = {one for path in source for one in given.findall(path.read_text(encoding="utf-8"))}
     assert len(codes) > 20
     assert sorted(codes ^ set(MENDS)) == []
