@@ -36,7 +36,7 @@ async def absorb(session: AsyncSession, items: list[EventReceived], *, late: dat
     blocked = await plan.blocked(session)
     once = _once(event_rules.read(item, blind, blocked) for item in items)
     read = await erasures.admit(session, once)
-    batch = await intake.admit(session, read)
+    batch, flawed = await intake.admit(session, read)
     refused = quality.missing(read, batch)
     months = await events.open_months(session, {events.month(call.time) for call in batch})
     if repeated := await events.elsewhere(session, ((call.message_id, call.time) for call in batch), months):
@@ -48,6 +48,7 @@ async def absorb(session: AsyncSession, items: list[EventReceived], *, late: dat
     fresh = [Recorded(call, owner) for n, (call, owner) in enumerate(pairs) if n not in repeats]
     fresh = await consents.heeded(session, fresh)
     async with together.gathered(session):
+        await intake.count(session, flawed)
         if fresh:
             await identities.count(session, _seen(call for call, _ in fresh))
         for origin, profile_id in settled.known_by.items():

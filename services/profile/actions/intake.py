@@ -30,10 +30,11 @@ CALL = "call"
 _encode = msgspec.json.Encoder().encode
 
 
-async def admit(session: AsyncSession, batch: Sequence[Call]) -> list[Call]:
+async def admit(session: AsyncSession, batch: Sequence[Call]) -> tuple[list[Call], list[tuple[Call, Violation]]]:
     """The calls to record, as they are to be recorded; the others stand in the list of refused events.
 
-    A violation of an event that is kept is counted. Calls that are no events (identify, group, alias) always pass.
+    Besides, violations of those that are kept, to be counted. Calls that are no events (identify, group, alias) always
+    pass.
     """
     plan = await plans.current(session)
     kept: list[Call] = []
@@ -68,11 +69,15 @@ async def admit(session: AsyncSession, batch: Sequence[Call]) -> list[Call]:
             kept.append(call)
     if kicked:
         await refused.keep(session, await lines(session, kicked))
-    if flawed:
-        await event_types.count(session, _days(flawed))
     if kicked or flawed or stripped:
         after_commit(session, lambda: _measure(len(kicked), len(flawed), stripped))
-    return _judged(session, kept)
+    return _judged(session, kept), flawed
+
+
+async def count(session: AsyncSession, flawed: Sequence[tuple[Call, Violation]]) -> None:
+    """Count these violations by day."""
+    if flawed:
+        await event_types.count(session, _days(flawed))
 
 
 def judge(plan: Plan, call: Call) -> Violation | None:

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, BigInteger, Date, Row, Text, bindparam, delete, select, text
+from sqlalchemy import ARRAY, BigInteger, Date, Row, Text, delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.types import TypeEngine
 
 from services.profile.tables import event_plan, event_types, event_violations
+from shared import together
 from shared.tables import TIME
+from shared.together import Write
 
 
 class Found(NamedTuple):
@@ -30,7 +33,10 @@ class Found(NamedTuple):
 
 _COLUMNS = ", ".join(Found._fields)
 
-_COUNT = text(
+_TYPES: dict[str, TypeEngine[Any]] = {"day": Date(), "number": BigInteger(), "last_at": TIME}
+
+# Many transactions count the same violation: its row is locked at the end of each, with what else nobody waits for.
+_COUNT = Write(
     f"""
     INSERT INTO event_violations AS v ({_COLUMNS})
     SELECT {_COLUMNS} FROM unnest({", ".join(f":{name}" for name in Found._fields)}) AS f ({_COLUMNS})
@@ -38,15 +44,8 @@ _COUNT = text(
     ON CONFLICT (event, day, source, rule) DO UPDATE SET number = v.number + excluded.number,
       path = excluded.path, reason = excluded.reason, excerpt = excluded.excerpt,
       last_at = greatest(v.last_at, excluded.last_at)
-    """  # noqa: S608 - built of the names of our own columns
-).bindparams(
-    *(
-        bindparam(
-            name,
-            type_=ARRAY({"day": Date, "number": BigInteger, "last_at": TIME}.get(name, Text)),  # type: ignore[arg-type] # types and classes of types mixed, as everywhere
-        )
-        for name in Found._fields
-    )
+    """,  # noqa: S608 - built of the names of our own columns
+    **{name: ARRAY(_TYPES.get(name, Text())) for name in Found._fields},
 )
 
 
@@ -86,7 +85,8 @@ async def drop(session: AsyncSession, name: str) -> bool:
 async def count(session: AsyncSession, found: Sequence[Found]) -> None:
     """Add these violations to their days."""
     columns = zip(*found, strict=True)
-    await session.execute(_COUNT, {name: list(column) for name, column in zip(Found._fields, columns, strict=True)})
+    values = {name: list(column) for name, column in zip(Found._fields, columns, strict=True)}
+    await together.write(session, _COUNT, values)
 
 
 async def violations(session: AsyncSession, event: str, *, since: date, limit: int) -> Sequence[Row[Any]]:
