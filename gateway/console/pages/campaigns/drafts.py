@@ -74,21 +74,23 @@ def texts_of(campaign: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def way_out(campaign: dict[str, Any]) -> bool:
-    """Whether every text of a marketing message says how to get no more of them; one that viewers wait for need not."""
-    if campaign.get("transactional") or campaign["channel"] == "inbox":
+    """Whether every text of a marketing message says how to get no more of them; one that viewers wait for need not.
+
+    E-mails and SMS that do not say it are sent with a line that does.
+    """
+    if campaign.get("transactional") or campaign["channel"] in ("email", "sms", "inbox"):
         return True
     written = [one.get(part) for one in texts_of(campaign) for part in ("body", "html")]
     return all(UNSUBSCRIBE in text for text in written if text)
 
 
 def measured(campaign: dict[str, Any]) -> str:
-    """What can be counted of it, as the texts under `campaigns.measured` say: opens and clicks need HTML or a link."""
+    """What can be counted of it, as the texts under `campaigns.measured` say: a plain e-mail gets HTML for that."""
     if not campaign.get("tracking", True):
         return "off"
     written = texts_of(campaign)
     if campaign["channel"] == "email":
-        counted = [bool(one.get("html")) for one in written]
-        return "opens_clicks" if all(counted) else "some" if any(counted) else "no_html"
+        return "opens_clicks"
     if campaign["channel"] in ("push", "inbox"):
         return "clicks" if any(one.get("link") for one in written) else "no_link"
     return "sms"

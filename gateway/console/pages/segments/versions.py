@@ -18,7 +18,7 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
     numbers = {version["version"]: f"{version['version']} · {desk.time(version['at'])}" for version in versions}
     called = await names.called(desk, (version["by"] for version in versions))
     with parts.grid():
-        with parts.panel(t("segments.tab.versions"), span=5):
+        with parts.panel(t("segments.tab.versions"), span=7):
             parts.Table(
                 [
                     parts.Column("version", t("segments.version"), number=True, width="60px"),
@@ -33,7 +33,7 @@ async def draw(desk: Desk, one: dict[str, Any]) -> None:
                     parts.Act("back", t("segments.roll_back"), lambda row: _back(desk, one, row["version"])),
                 ],
             )
-        with parts.panel(t("segments.differences"), span=7):
+        with parts.panel(t("segments.differences"), span=5):
             with parts.row():
                 before = ui.select(numbers, label=t("segments.before")).style("width:200px")
                 after = ui.select(numbers, label=t("segments.after")).style("width:200px")

@@ -22,9 +22,7 @@ async def draw(making: Making) -> None:
         with parts.alert(t("campaigns.unwritten")), parts.row():
             parts.button(t("campaigns.write_it"), href=f"/campaigns/{campaign['key']}/edit?step=message")
     if not drafts.way_out(campaign):
-        mail = campaign["channel"] == "email"
-        hint = t("campaigns.no_way_out_mail" if mail else "campaigns.no_way_out_hint")
-        with parts.alert(t("campaigns.no_way_out"), detail=hint), parts.row():
+        with parts.alert(t("campaigns.no_way_out"), detail=t("campaigns.no_way_out_hint")), parts.row():
             parts.button(t("campaigns.write_it"), href=f"/campaigns/{campaign['key']}/edit?step=message")
     with parts.grid():
         with parts.panel(t("campaigns.summary"), span=5):
