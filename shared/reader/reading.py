@@ -32,7 +32,8 @@ BATCH_BYTES = 4 * 1024 * 1024
 """A transaction takes no further message once it has this many bytes: a full one then takes well under a second."""
 
 BREATH = 0.05
-"""Seconds of rest after a batch that was not full, at most, beyond what a service asks for: as many as it took."""
+"""After a small batch, one that took less than these seconds, the reader rests as long as it took. A longer one was
+worth its transaction."""
 
 LOOK = 2.0
 """Seconds between looks at the locks: whether they are still held, and whether another replica has left some."""
@@ -125,7 +126,7 @@ class Reader:
         if received and len(received) < BATCH and sum(len(one.data) for one in received) < BATCH_BYTES:
             # As much rest as work, so that on a busy machine many small transactions become fewer, larger ones: each
             # costs some milliseconds here, in the database and, for what it tells, on the bus and of whoever hears it.
-            self._next_at = time.monotonic() + max(self.rest, min(took, BREATH))
+            self._next_at = time.monotonic() + max(self.rest, took if took < BREATH else 0.0)
         return bool(received)
 
     async def _own(self) -> None:
