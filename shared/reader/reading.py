@@ -115,7 +115,6 @@ class Reader:
                 began = time.monotonic()
                 await self._take(received)
                 took = time.monotonic() - began
-            if received:
                 self._taken = received[-1].sequence
             elif self._taken is None:  # nothing waits
                 self._taken = max(self.positions.values())
