@@ -26,8 +26,9 @@ FAST = {
     "full_page_writes": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",
-    "shared_buffers": "128MB",
 }
+SMALL = {"shared_buffers": "128MB"}
+"""Tests have few rows and run beside one another."""
 PREFIX = "marquee-test-"
 
 
@@ -75,12 +76,13 @@ def scratch() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def postgres(folder: Path) -> Iterator[Postgres]:
-    """A fresh Postgres in `folder`, stopped at the end."""
+def postgres(folder: Path, *, small: bool = True) -> Iterator[Postgres]:
+    """A fresh Postgres in `folder`, stopped at the end; unless it is `small` it caches as much as in production."""
     data = folder / "postgres"
     servers.make_postgres(data, password=PASSWORD, sync=False)
     port = processes.free_port()
-    with running(servers.postgres(data, port=port, settings=FAST), folder, lambda: servers.postgres_ready(data)) as it:
+    program = servers.postgres(data, port=port, settings=FAST | (SMALL if small else {}))
+    with running(program, folder, lambda: servers.postgres_ready(data)) as it:
         yield Postgres(port=port, folder=data, process=it)
 
 

@@ -47,7 +47,7 @@ async def measure(events: int, asks: int) -> None:
     """Print milliseconds per portrait."""
     draw = random.Random(7)
     now = clock.now()
-    with temporary.scratch() as folder, temporary.postgres(folder) as server:
+    with temporary.scratch() as folder, temporary.postgres(folder, small=False) as server:
         async with databases.opened(server) as made:
             url = await made.clone("profile")
             settings = Settings(

@@ -156,7 +156,7 @@ async def explained(database: Database, asked: Wanted | str, sort: Sort) -> list
 
 async def measure(count: int, tries: int, *, explain: bool) -> None:
     """Print the times of every question in every order."""
-    with temporary.scratch() as folder, temporary.postgres(folder) as server:
+    with temporary.scratch() as folder, temporary.postgres(folder, small=False) as server:
         async with databases.opened(server) as made:
             url = await made.clone("profile")
             began = time.perf_counter()

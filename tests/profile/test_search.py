@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -112,7 +114,7 @@ async def test_pages_in_every_order_hold_everybody_once(running: Running) -> Non
                 assert seen == sorted(seen, reverse=True)
 
 
-async def test_the_index_finds_what_the_walk_finds(db: Database) -> None:
+async def test_the_index_finds_what_the_walk_finds(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     items = [call("identify", user_id=f"u{n}", traits={"n": n, "city": f"city {n % 4}"}, after=n) for n in range(40)]
     async with db.transaction() as session:
         await absorb(session, items)
@@ -132,11 +134,11 @@ async def test_the_index_finds_what_the_walk_finds(db: Database) -> None:
                 assert walked.found == indexed != []
                 second = await store.by_index(session, wanted, sort, rarest, cursor=indexed[3], limit=100)
                 assert second == indexed[4:]
-                for number in range(len(wanted.conditions)):
-                    assert await store.among(session, wanted, sort, number, cursor=None, limit=4) == indexed[:4]
-                    met = await store.among(session, wanted, sort, number, cursor=indexed[1], limit=3)
-                    assert met == indexed[2:5]
-                    assert await store.among(session, wanted, sort, number, cursor=None, limit=100) is None
+                monkeypatch.setattr(store, "FEW", 0)
+                for limit in (4, 100):
+                    met = await store.by_index(session, wanted, sort, rarest, cursor=indexed[1], limit=limit)
+                    assert met == indexed[2 : 2 + limit]
+                monkeypatch.undo()
                 small = await store.window(session, wanted, sort, cursor=None, size=5)
                 assert small.found == [place for place in indexed if small.edge and place >= small.edge]
 
@@ -221,7 +223,11 @@ async def test_a_query_nobody_understands_is_refused_with_a_remedy(
     assert word in answer["detail"]
 
 
-@given(st.text(max_size=30), st.text(max_size=30), st.text(min_size=1, max_size=30))
+FEW = st.text("丽文张a b", max_size=8)
+"""So few letters that some come twice."""
+
+
+@given(st.text(max_size=30) | FEW, st.text(max_size=30) | FEW, st.text(min_size=1, max_size=30) | FEW)
 def test_a_key_holds_every_whole_part_of_its_text(before: str, after: str, part: str) -> None:
     try:
         pattern = rules.pattern(part)
@@ -252,9 +258,22 @@ def test_two_chinese_letters_give_whole_trigrams() -> None:
 def test_the_mark_between_words_is_in_no_word(text: str) -> None:
     """Else a part of a name could be found that begins in the middle of a letter."""
     spaced = rules.key(" ".join(text))
-    assert [one for one in spaced.split("Z") if one] == [
-        word for letter in text for word in rules.key(letter).split("Z") if word
+    assert [one for one in re.split("[YZ]", spaced) if one] == [
+        word for letter in text for word in re.split("[YZ]", rules.key(letter)) if word
     ]
+
+
+def test_a_letter_has_a_word_of_one_length() -> None:
+    """Whole words are found without marks around them, since none begins within another."""
+    words = {word for code in range(128, sys.maxunicode + 1) for word in re.split("[YZ]", rules.key(chr(code)))}
+    assert {len(word) for word in words if word.isupper()} == {4}
+
+
+async def test_a_letter_that_comes_twice(running: Running) -> None:
+    names = ["张丽", "张丽丽", "丽张丽", "文丽丽丽", "Lily Lily 丽"]
+    await take(running, *(call("identify", user_id=f"u{n}", traits={"name": name}) for n, name in enumerate(names)))
+    asked = {"丽": 5, "丽丽": 2, "丽丽丽": 1, "张丽": 3, "丽张": 1, "lily lily": 1, "ly li": 1, "y丽": 1}
+    assert {name: len(await found(running, name=name)) for name in asked} == asked
 
 
 async def test_who_became_one_is_found_once_with_everything(running: Running) -> None:

@@ -9,15 +9,13 @@ from services.profile.actions.aggregates import terms
 from services.profile.rules import aggregates as rules
 from services.profile.rules import consents, portraits
 from services.profile.schemas.portraits import Portrait
-from services.profile.store import aggregates, identities
+from services.profile.store import aggregates
 from shared import clock
 
 
 async def portrait(session: AsyncSession, ref: str, *, unmasked: bool) -> Portrait:
     """The portrait of a viewer: everything known of all his identities, added up. Raises UnknownProfile."""
-    profile = await profiles.by_ref(session, ref, unmasked=unmasked)
-    held = await identities.of(session, [profile.profile_id])
-    origins = [one.origin for one in held[profile.profile_id]]
+    profile, origins = await profiles.with_origins(session, ref, unmasked=unmasked)
     rows = await aggregates.of(session, origins)
     options = terms()
     profiled = profile.consent.get(consents.PROFILING, True)

@@ -69,10 +69,17 @@ def reference(ref: str, blind: Blind) -> int | str | None:
 
 async def by_ref(session: AsyncSession, ref: str, *, unmasked: bool) -> Profile:
     """One profile. Raises UnknownProfile."""
+    return (await with_origins(session, ref, unmasked=unmasked))[0]
+
+
+async def with_origins(session: AsyncSession, ref: str, *, unmasked: bool) -> tuple[Profile, list[str]]:
+    """One profile, and under what its events and sums stand. Raises UnknownProfile."""
     for _ in range(ATTEMPTS):
         profile_id = await found(session, ref)
-        if seen := await shown(session, await identities.versions(session, [profile_id]), unmasked=unmasked):
-            return seen[0]
+        versions = await identities.versions(session, [profile_id])
+        held = await identities.of(session, versions)
+        if seen := await _shown(session, versions, held, unmasked=unmasked):
+            return seen[0], [one.origin for one in held[profile_id]]
     raise UnknownProfile(MOVING.format(ref))
 
 
@@ -163,12 +170,18 @@ async def found(session: AsyncSession, ref: str, *, field: str | None = None) ->
 
 async def shown(session: AsyncSession, versions: Mapping[int, int], *, unmasked: bool) -> list[Profile]:
     """Profiles in full, in the order given, without those that became part of another since they were looked up."""
-    held = await keys.opened(session, await identities.of(session, versions))
+    return await _shown(session, versions, await identities.of(session, versions), unmasked=unmasked)
+
+
+async def _shown(
+    session: AsyncSession, versions: Mapping[int, int], held: Mapping[int, list[Held]], *, unmasked: bool
+) -> list[Profile]:
+    opened = await keys.opened(session, held)
     laid = await registry.registry(session)
     return [
-        _profile(profile_id, version, held[profile_id], laid, unmasked=unmasked)
+        _profile(profile_id, version, opened[profile_id], laid, unmasked=unmasked)
         for profile_id, version in versions.items()
-        if held[profile_id]
+        if opened[profile_id]
     ]
 
 

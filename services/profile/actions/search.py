@@ -205,12 +205,7 @@ async def _filtered(session: AsyncSession, wanted: Wanted, sort: Sort, cursor: P
         rarest, matches = 0, store.CAP if near.found else 0
     else:
         rarest, matches = await store.rarest(session, wanted)
-    if store.FEW < matches < store.CAP:
-        met = await store.among(session, wanted, sort, rarest, cursor=cursor, limit=limit)
-    elif matches >= store.CAP:
-        met = await _further(session, wanted, sort, near, limit)
-    else:
-        met = None
+    met = await _further(session, wanted, sort, near, limit) if matches >= store.CAP else None
     return met or await store.by_index(session, wanted, sort, rarest, cursor=cursor, limit=limit)
 
 
@@ -220,9 +215,9 @@ async def _further(
     """Walk on from what was found near by; None when it is too far."""
     found, edge, walked = list(near.found), near.edge, store.NEAR
     while walked < store.FAR:
-        # So many more rows, and some more, should fill the page if it goes on like that.
+        # So many more rows, and some more, should fill the page if it goes on like that. None yet may be bad luck.
         likely = (limit - len(found)) * walked * 5 // (4 * len(found)) if found else store.STEP
-        if likely > store.FAR:
+        if walked + likely > store.FAR:
             return None
         size = min(max(likely, store.NEAR), store.STEP)
         window = await store.window(session, wanted, sort, cursor=edge, size=size)

@@ -112,12 +112,18 @@ def days(spans: Spans, name: str) -> int:
         return 0
     # The offset at both ends of every UTC day of these spans: nearly always one and the same.
     utc_days = range(int(first[0]) // 86_400, int(last[-1]) // 86_400 + 1)
-    offsets = {_offset(second, its) for day in utc_days for second in (day * 86_400, day * 86_400 + 86_399)}
+    offsets = {_bound(second, its) for day in utc_days for second in (day * 86_400, day * 86_400 + 86_399)}
     if len(offsets) == 1 and (offset := offsets.pop()) % GAP == 0:
         # Then a half-hour is all of one day.
         return len(np.unique((first + offset) // 86_400))
     seconds = np.concatenate([first, last]).tolist()
     return len({(second + _offset(second, its)) // 86_400 for second in seconds})
+
+
+@lru_cache(maxsize=16_384)
+def _bound(second: int, its: tzinfo) -> int:
+    """The offset at an end of a day, the same for all viewers."""
+    return _offset(second, its)
 
 
 def _offset(second: int, its: tzinfo) -> int:

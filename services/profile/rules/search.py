@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise, zip_longest
 from typing import Any
 
 from services.profile.schemas.search import HAS, NAME, TAG, Condition, Op, Value
@@ -32,11 +33,14 @@ BETWEEN = "Z"
 """Stands around words. Trigrams never reach over a space, and those that reach from one word into the next are the rare
 ones: they make half the work of the index for two words that many names have."""
 
+TWICE = "Y"
+"""Stands between a letter's word and the same again: 丽丽 has the trigrams of 丽 otherwise, and as many candidates."""
+
 
 def key(text: str) -> str:
     """Text for looking inside it with trigrams, in any locale: words of small letters and digits, with a mark between.
 
-    Any other letter becomes a word of capitals that is its number in base 25: a trigram needs three letters, and a
+    Any other letter becomes a word of capitals that is its number in base 24: a trigram needs three letters, and a
     Chinese name often has two in all (test_two_chinese_letters_use_the_index).
     """
     words: list[str] = []
@@ -45,13 +49,20 @@ def key(text: str) -> str:
             words.append(letter if letter.isalnum() else " ")
         else:
             words.append(f" {_word(ord(letter))} " if letter.isalnum() else " ")
-    return f"{BETWEEN}{BETWEEN.join(''.join(words).split())}{BETWEEN}"
+    return f"{BETWEEN}{_joined(''.join(words).split())}{BETWEEN}"
+
+
+def _joined(words: Sequence[str]) -> str:
+    """Words with the mark that stands between each two, so that part of a text has the marks it has in the whole."""
+    marks = (TWICE if word == after and word.isupper() else BETWEEN for word, after in pairwise(words))
+    return "".join(word + mark for word, mark in zip_longest(words, marks, fillvalue=""))
 
 
 def _word(number: int) -> str:
+    """Four capitals without Y and Z: no letter has a number of 24 to the fourth."""
     letters = ""
     while number or len(letters) < 4:
-        number, digit = divmod(number, 25)
+        number, digit = divmod(number, 24)
         letters += chr(65 + digit)
     return letters
 
@@ -64,9 +75,7 @@ def pattern(text: str) -> str:
     inner = key(text).strip(BETWEEN)
     if not inner:
         raise Malformed("needs a letter or a digit to look for")
-    words = inner.split(BETWEEN)
-    before = BETWEEN if words[0].isupper() or (len(words) == 1 and len(inner) < 3) else ""
-    return f"%{before}{inner}{BETWEEN if words[-1].isupper() else ''}%"
+    return f"%{BETWEEN if len(inner) < 3 else ''}{inner}%"
 
 
 def number(value: Any) -> float | None:

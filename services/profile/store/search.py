@@ -17,14 +17,14 @@ from shared.together import Write
 Place = tuple[Any, int]
 """Where a page begins: after this value and this profile."""
 
-NEAR, STEP, FAR = 500, 2_500, 5_000
+NEAR, STEP, FAR = 500, 2_500, 7_000
 """Rows walked in the order of the list with a look at each for what is asked: first, then at a time, and at most."""
 
 WIDE = 60_000
 """Rows walked at most when those who fit a condition are known: a row is then half a microsecond, a look five."""
 
 FEW, CAP = 2_000, 20_000
-"""So few matches are best sorted; more are best met on the way; how far matches are counted at all."""
+"""So few matches are best sorted, more are best met on the way; how far matches are counted at all."""
 
 COMPARED = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 ORDERS: dict[Sort, str] = {"newest": "profile_id", "last_seen": "last_seen", "events": "events"}
@@ -236,59 +236,43 @@ async def window(
     )
 
 
-async def among(
-    session: AsyncSession, wanted: Wanted, sort: Sort, number: int, *, cursor: Place | None, limit: int
-) -> list[Place] | None:
-    """Who is wanted among the next `WIDE` viewers of the list, those who fit one condition gathered beforehand.
-
-    None when they do not fill the page: more may stand behind.
-    """
-    values: dict[str, Any] = {"size": WIDE, "limit": limit}
-    order = ORDERS[sort]
-    seen = _seen(wanted, values)
-    base = _after(sort, cursor, values) + (seen if sort == "last_seen" else [])
-    fits = _asks(number, wanted.conditions[number], values)
-    # IS TRUE keeps the planner from making a join of it, for which it would sort all who fit.
-    clauses = [
-        f"(profile_id IN (SELECT v.profile_id FROM search AS v WHERE {fits})) IS TRUE",  # noqa: S608
-        *_probes(wanted, values, but=number),
-        *([] if sort == "last_seen" else seen),
-    ]
-    by = "profile_id DESC" if sort == "newest" else f"{order} DESC, profile_id DESC"
-    last_seen = ", last_seen" if seen else ""
-    statement = f"""
-        SELECT place, profile_id FROM (
-          SELECT profile_id, {order} AS place{last_seen} FROM activity {_where(base)} ORDER BY {by} LIMIT :size
-        ) AS w
-        {_where(clauses)} LIMIT :limit
-        """  # noqa: S608 - built of our own words
-    await session.execute(_CUSTOM)
-    rows = (await session.execute(_typed(statement, values), values)).all()
-    return [(row.place, row.profile_id) for row in rows] if len(rows) == limit else None
-
-
 async def by_index(
     session: AsyncSession, wanted: Wanted, sort: Sort, rarest: int, *, cursor: Place | None, limit: int
 ) -> list[Place]:
-    """Who is wanted, from the index of the rarest condition: time grows with how many it fits."""
-    values: dict[str, Any] = {"limit": limit}
-    await session.execute(_CUSTOM)
+    """Who is wanted, from the index of the rarest condition: time grows with how many it fits.
+
+    Once those are known, the list is walked past them if they are many, and they are sorted if they are few or the walk
+    does not fill the page.
+    """
+    values: dict[str, Any] = {"limit": limit, "few": FEW, "wide": WIDE}
     order = ORDERS[sort]
+    seen, after = _seen(wanted, values), _after(sort, cursor, values)
     if wanted.conditions:
-        source = (
-            f"SELECT DISTINCT v.profile_id FROM search AS v WHERE {_asks(rarest, wanted.conditions[rarest], values)}"  # noqa: S608
-        )
+        fits = _asks(rarest, wanted.conditions[rarest], values)
+        source = f"SELECT DISTINCT v.profile_id FROM search AS v WHERE {fits}"  # noqa: S608
     else:
-        source = f"SELECT profile_id FROM activity {_where(_seen(wanted, values))}"  # noqa: S608
-    clauses = _probes(wanted, values, but=rarest) + _seen(wanted, values) + _after(sort, cursor, values)
+        source = f"SELECT profile_id FROM activity {_where(seen)}"  # noqa: S608
+    by = "profile_id DESC" if sort == "newest" else f"{order} DESC, profile_id DESC"
+    probes = _probes(wanted, values, but=rarest)
+    # IS TRUE keeps the planner from making a join of it, for which it would sort all who fit.
+    among = ["(profile_id IN (SELECT profile_id FROM found)) IS TRUE", *probes]
+    # Some thousand looks at activity take as long as finding these: only for what is in it.
+    joined = "found" if sort == "newest" and not seen else "found JOIN activity USING (profile_id)"
     statement = f"""
         WITH found AS MATERIALIZED ({source}),
-          w AS (SELECT profile_id, a.last_seen, a.events FROM found JOIN activity AS a USING (profile_id))
-        SELECT {order} AS place, profile_id FROM w {_where(clauses)}
-        ORDER BY {order} DESC, profile_id DESC LIMIT :limit
+          walked AS MATERIALIZED (
+            SELECT {order} AS place, profile_id FROM (
+              SELECT * FROM activity {_where([*after, *(seen if sort == "last_seen" else [])])}
+              ORDER BY {by} LIMIT (SELECT CASE WHEN count(*) > :few THEN :wide ELSE 0 END FROM found)
+            ) AS w {_where([*among, *seen])} LIMIT :limit),
+          w AS (SELECT * FROM {joined} WHERE (SELECT count(*) FROM walked) < :limit)
+        (SELECT place, profile_id FROM walked WHERE (SELECT count(*) FROM walked) = :limit)
+        UNION ALL
+        (SELECT {order} AS place, profile_id FROM w {_where([*probes, *seen, *after])} ORDER BY {by} LIMIT :limit)
         """  # noqa: S608 - built of our own words
+    await session.execute(_CUSTOM)
     rows = await session.execute(_typed(statement, values), values)
-    return [(row.place, row.profile_id) for row in rows]
+    return sorted(((row.place, row.profile_id) for row in rows), reverse=True)
 
 
 async def rarest(session: AsyncSession, wanted: Wanted) -> tuple[int, int]:
