@@ -1,7 +1,8 @@
 """How long a portrait takes: `python -m tests.profile.measure_portrait [events] [asks]`.
 
 One viewer with that many events over a year on two identities: in sittings as people have them, and as the worst case
-at any moment of day and night. Real Postgres (fsync off), from the action's begin to the JSON.
+at any moment of day and night. Real Postgres (fsync off), from the action's begin to the JSON, and in turn with each a
+transaction of as many bare statements: what of it is the machine's.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
+
+from sqlalchemy import text
 
 from deploy.local import temporary
 from services.profile.actions.events import absorb
@@ -24,22 +27,32 @@ from shared.settings import Settings
 from tests.harness import databases
 from tests.profile.samples import call
 
+STATEMENTS = 7
+BARE = text("SELECT 1")
+
 
 async def ask(database: Database, who: str, asks: int) -> None:
     """Print milliseconds per portrait of this viewer."""
-    took, busy = [], time.process_time()
+    took, bare, busy = [], [], 0.0
     for _ in range(asks):
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         async with database.transaction() as session:
             found = await portrait(session, f"user_id:{who}", unmasked=True)
             body = found.model_dump_json()
         took.append((time.perf_counter() - began) * 1000)
+        busy += (time.process_time() - worked) * 1000
+        began = time.perf_counter()
+        async with database.transaction() as session:
+            for _ in range(STATEMENTS):
+                await session.execute(BARE)
+        bare.append((time.perf_counter() - began) * 1000)
     took.sort()
-    busy = (time.process_time() - busy) / asks * 1000
+    bare.sort()
+    middle, far = len(took) // 2, int(len(took) * 0.99)
     print(
         f"{sum(found.interactions.values()):,} events, {found.habits.sessions.count:,} sessions: "
-        f"p50 {took[len(took) // 2]:.1f} ms, p99 {took[int(len(took) * 0.99)]:.1f} ms, busy {busy:.1f} ms, "
-        f"{len(body):,} bytes"
+        f"p50 {took[middle]:.1f} ms, p99 {took[far]:.1f} ms, busy {busy / asks:.1f} ms, {len(body):,} bytes; "
+        f"as many bare statements between: p50 {bare[middle]:.1f} ms, p99 {bare[far]:.1f} ms"
     )
 
 
