@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from services.profile.actions import snapshots
+from services.profile.actions import sizes, snapshots
 from services.profile.actions import tags as actions
 from shared import clock
 from shared.contracts import ProfileUpdated
@@ -45,6 +45,31 @@ async def test_a_tag_is_made_on_trial_and_told_once_it_is_in_use(running: Runnin
     assert [one["key"] for one in (await ask(running, "GET", "/v1/tags?state=trial", role="viewer"))["items"]] == [
         "动漫"
     ]
+
+
+async def test_the_size_of_a_large_tag_is_counted_now_and_then(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def size() -> int:
+        listed, one = await ask(running, "GET", "/v1/tags"), await ask(running, "GET", "/v1/tags/vip")
+        assert listed["items"][-1] == one
+        return int(one["size"])
+
+    await viewers(running, 3)
+    await make(running, "vip")
+    await ask(running, "PUT", "/v1/profiles/1/tags/vip", {})
+    assert await size() == 1
+    monkeypatch.setattr(sizes, "MANY", 1)
+    await ask(running, "PUT", "/v1/profiles/2/tags/vip", {})
+    monkeypatch.setattr(sizes, "SHARE", 1e9)
+    assert await size() == 2
+    await ask(running, "PUT", "/v1/profiles/3/tags/vip", {})
+    assert await size() == 2
+    await make(running, "other")
+    await ask(running, "PUT", "/v1/profiles/3/tags/other", {})
+    assert (await ask(running, "GET", "/v1/tags/other"))["size"] == 1
+    sizes._sizes.clear()
+    assert await size() == 3
 
 
 async def test_who_loses_a_tag_is_told_and_a_version_is_never_told_twice(running: Running) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import profiles, search, telling
+from services.profile.actions import profiles, search, sizes, telling
 from services.profile.rules import tags as rules
 from services.profile.schemas.profiles import Profile
 from services.profile.schemas.tags import (
@@ -124,7 +124,7 @@ def _duration(seconds: int) -> str:
 
 
 async def _outputs(session: AsyncSession, rows: Sequence[Any]) -> list[TagOutput]:
-    sizes = await store.sizes(session, [row.key for row in rows], clock.now()) if rows else {}
+    held = await sizes.of(session, [row.key for row in rows])
     return [
         TagOutput(
             key=row.key,
@@ -135,7 +135,7 @@ async def _outputs(session: AsyncSession, rows: Sequence[Any]) -> list[TagOutput
             rule=None if row.segment is None else TagRule(segment=row.segment),
             weight=row.weight,
             expires_after=None if row.lifetime is None else _duration(row.lifetime),
-            size=sizes.get(row.key, 0),
+            size=held.get(row.key, 0),
             filling=row.filling is not None and row.problem is None,
             problem=row.problem,
             created_at=row.created_at,

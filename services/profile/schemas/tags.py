@@ -79,7 +79,9 @@ class TagOutput(Output):
     interest: Interest | None
     weight: float
     expires_after: str | None
-    size: int = Field(description="Viewers who have it")
+    size: int = Field(
+        description="Viewers who have it; of more than ten thousand, as counted up to a minute or so before"
+    )
     filling: bool = Field(description="The members of its segment are still being taken over")
     problem: str | None = Field(description="Why its rule is not followed any more")
     created_at: datetime
