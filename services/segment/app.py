@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from services.segment import memory
-from services.segment.actions import judging, segments, snapshots
+from services.segment.actions import segments, snapshots
 from services.segment.answers import ANSWERS
 from services.segment.listeners import LISTENERS
 from services.segment.routes import ROUTERS
@@ -31,7 +31,7 @@ async def remember(house: House) -> AsyncIterator[memory.Memory]:
     held = memory.fresh(house.settings, house.bus)
     memory.belongs(held, house.db.engine)
     async with house.db.transaction() as session:
-        await judging.book(session)
+        await segments.resume(session)
     yield held
     await held.warehouse.close()
 

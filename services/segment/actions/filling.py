@@ -91,7 +91,9 @@ async def step(session: AsyncSession, job: JobRow) -> Progress:
         return Progress(done=0, total=job.total, cursor=_written(Place()))
     if segment.archived:
         return await _clear(session, segment, job)
-    if segment.filling is None:
+    now = await judging.book(session)
+    unread = segment.id in now.definitions and now.definitions[segment.id].rule is None
+    if segment.filling is None or unread:
         return Progress(done=job.done, cursor=job.cursor, finished=True)
     place = _read(job.cursor)
     following = await viewers.after(session, place.after - 1, 1)
@@ -99,7 +101,6 @@ async def step(session: AsyncSession, job: JobRow) -> Progress:
         await definitions.filled(session, segment.id, clock.now())
         _PIECES.get(session.bind, {}).pop(segment.id, None)
         return Progress(done=job.done, total=job.done, cursor=job.cursor, finished=True)
-    now = await judging.book(session)
     if (job.total or 0) < LARGE:
         return await _judge(session, now, job, segment, place)
     place = _begin(place, following[0])

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
+from pydantic import ValidationError
 from pyroaring import BitMap
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,14 +23,17 @@ from services.segment.rules import blocks
 from services.segment.rules.blocks import block_of, place_of
 from services.segment.rules.book import Book, Change, Definition, Verdict
 from services.segment.rules.judge import Viewer
-from services.segment.schemas.rule import parse
+from services.segment.schemas.rule import fault, parse
 from services.segment.store import deadlines, definitions, log, members, viewers
 from services.segment.store.definitions import Stamp
 from services.segment.store.members import Blocks
+from shared import telemetry
 from shared.contracts import PARTITIONS, SegmentChanged, partition_of
 from shared.contracts.segments import Cause
 from shared.outbox import tell
 from shared.roaring import pack
+
+telling = telemetry.logger(__name__)
 
 PAIRS = 40_000
 """Viewers times segments judged at once: a tick of the live work has fewer, an import goes in pieces."""
@@ -50,16 +55,34 @@ async def book(session: AsyncSession) -> Book:
     held = _LATEST.get(engine)
     if held is not None and held[0] == stamp:
         return held[1]
-    known = held[1].definitions if held else {}
-    fresh = Book(_definition(row, known.get(row.id)) for row in await definitions.active(session))
+    active = await definitions.active(session)
+    known = held[1].definitions if held else _understood(active)
+    fresh = Book(_definition(row, known.get(row.id)) for row in active)
     _LATEST[engine] = (stamp, fresh)
     return fresh
 
 
 def _definition(row: Any, known: Definition | None) -> Definition:
     if known is not None and (known.key, known.version) == (row.key, row.version):
-        return Definition(row.id, row.key, row.version, known.rule, row.filling)
+        return replace(known, filling=row.filling)
     return Definition(row.id, row.key, row.version, None if row.rule is None else parse(row.rule), row.filling)
+
+
+def _understood(rows: Collection[Any]) -> dict[int, Definition]:
+    """The definitions a process begins with; one whose rule an older version wrote and nobody reads stops alone.
+
+    Only then: what a newer version beside this one writes is no nonsense, so this one fails until it goes.
+    """
+    found: dict[int, Definition] = {}
+    for row in rows:
+        try:
+            found[row.id] = _definition(row, None)
+        except ValidationError as error:
+            where, wrong = fault(error)
+            problem = f"nobody comes or leaves: this version cannot read {where}: {wrong}; save the rule anew"
+            telling.error("a segment stands still", segment=row.key, problem=problem)
+            found[row.id] = Definition(row.id, row.key, row.version, None, row.filling, problem)
+    return found
 
 
 async def people(

@@ -26,7 +26,6 @@ from services.segment.schemas.life import (
     UseOutput,
     Version,
 )
-from services.segment.schemas.rule import parse
 from services.segment.schemas.segments import SegmentInput, SegmentOutput
 from services.segment.store import definitions, log, members, past
 from services.segment.store.rows import AnyRow
@@ -70,7 +69,7 @@ async def roll_back(session: AsyncSession, key: str, number: int, by: Editor = N
     then = await _version(session, row, number)
     if then.rule is None:
         raise NothingToGoBackTo(f"{key!r} is a list; its members as of an instant can be frozen in another one")
-    await segments.check(session, key, parse(then.rule))
+    await segments.check(session, key, segments.readable(then.rule))
     return await segments.output(session, await segments.reword(session, row, then.name, then.rule, by=by.id))
 
 

@@ -159,7 +159,7 @@ async def explain(session: AsyncSession, key: str, profile_id: int) -> Explanati
     at = clock.now()
     now = await judging.book(session)
     part: ExplainedPart | None = None
-    if row.kind == "rule":
+    if row.id in now.ruled:
         found = await judging.people(session, now, [viewer_id], [row.id], at, whole=True)
         if viewer_id not in found:
             raise UnknownViewer("segment has not heard of this viewer yet", field="ref")

@@ -43,7 +43,10 @@ async def transitions(session: AsyncSession) -> bool:
             wanted.setdefault(row.profile_id, {})[row.segment_id] = cause
     pairs = {(segment_id, profile_id) for profile_id, those in wanted.items() for segment_id in those}
     await judging.settle(session, now, wanted, at, due=pairs)
-    return len(due) == DUE and bool(pairs)
+    # Of a rule nobody reads nothing is due; it is filled anew when somebody does.
+    if unread := {(row.segment_id, row.profile_id) for row in due if row.segment_id not in now.ruled}:
+        await deadlines.move(session, dict.fromkeys(unread))
+    return len(due) == DUE and bool(pairs or unread)
 
 
 async def tidy(session: AsyncSession) -> None:

@@ -24,7 +24,7 @@ _NONE: frozenset[int] = frozenset()
 class Definition:
     """A segment that lives. `filling` is the cause of its transitions until every viewer has been judged, else None.
 
-    A static list has no rule.
+    A static list has no rule; nor has a segment whose rule nobody understands any more, which has a `problem` instead.
     """
 
     id: int
@@ -32,6 +32,7 @@ class Definition:
     version: int
     rule: Rule | None
     filling: str | None
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,8 +88,8 @@ class SegmentOutput(Output):
 
     `true_as_of` is when its members were last what the rule says: this moment, unless `behind` says by how many seconds
     facts or the clock are late; while a new rule is being filled in, when it came; absent until the first fill is
-    through. `entered_today` and `left_today` count since midnight in the zone of the installation, for whatever
-    reason.
+    through. `problem` is why nobody comes or leaves any more, with the remedy. `entered_today` and `left_today` count
+    since midnight in the zone of the installation, for whatever reason.
     """
 
     key: str
@@ -104,5 +104,6 @@ class SegmentOutput(Output):
     true_as_of: datetime | None
     behind: float | None
     filling: Filling | None
+    problem: str | None
     created_at: datetime
     updated_at: datetime

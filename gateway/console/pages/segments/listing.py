@@ -112,6 +112,8 @@ def freshness(desk: Desk, one: dict[str, Any]) -> tuple[str, parts.Tone]:
     filling = one["filling"]
     if one["archived"]:
         return t("segments.archived"), ""
+    if one["problem"]:
+        return t("segments.stands_still"), "bad"
     if filling is not None and filling["state"] in ("failed", "cancelled"):
         return t("segments.fill_failed"), "bad"
     if filling is not None and filling["state"] not in ("done", "finished", "superseded"):

@@ -75,6 +75,8 @@ def _head(desk: Desk, one: dict[str, Any]) -> None:
                 parts.figure_line(label, desk.number(value))
 
     shown(one)
+    if one["problem"]:
+        parts.alert(t("segments.stands_still"), tone="bad", detail=one["problem"])
     filling = one["filling"]
     if filling is not None and filling["state"] not in ("done", "finished", "superseded"):
         with parts.panel(t("segments.is_filling")):

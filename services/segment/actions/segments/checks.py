@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segment.actions import judging
 from services.segment.rules import graph
-from services.segment.schemas.rule import PURPOSES, Consent, HasBeen, InSegment, Rule, parse, walk
+from services.segment.schemas.rule import PURPOSES, Consent, HasBeen, InSegment, Rule, fault, parse, walk
 from services.segment.settings import Settings
 from services.segment.store import definitions, viewers
 from services.segment.store.rows import AnyRow
@@ -96,7 +98,13 @@ async def _slip(session: AsyncSession, purpose: str) -> str | None:
 
 async def edges(session: AsyncSession) -> Mapping[str, frozenset[str]]:
     """Which segment that lives asks which."""
-    found: dict[str, frozenset[str]] = {}
-    for row in await definitions.active(session):
-        found[row.key] = graph.asked(None if row.rule is None else parse(row.rule)).keys
-    return found
+    return {one.key: graph.asked(one.rule).keys for one in (await judging.book(session)).definitions.values()}
+
+
+def readable(rule: Any) -> Rule:
+    """A rule as it was saved. Raises Invalid where this version does not understand it."""
+    try:
+        return parse(rule)
+    except ValidationError as error:
+        where, wrong = fault(error)
+        raise Invalid(f"was saved by another version and cannot be read: {wrong}", field=where) from error

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.segment.actions import judging
 from services.segment.actions.filling import FILL
 from services.segment.actions.knowing import UnknownSegment, to_change
 from services.segment.actions.segments import checks, facts
@@ -13,7 +14,7 @@ from services.segment.actions.segments.editors import NOBODY, Editor, admit
 from services.segment.actions.segments.shown import output
 from services.segment.actions.uses import Found
 from services.segment.rules import graph
-from services.segment.schemas.rule import parse, plain
+from services.segment.schemas.rule import plain
 from services.segment.schemas.segments import SegmentChange, SegmentInput, SegmentOutput
 from services.segment.store import definitions, viewers
 from services.segment.store.definitions import Wording
@@ -147,7 +148,7 @@ async def reopen(session: AsyncSession, key: str, by: Editor = NOBODY) -> AnyRow
     if clearing is not None and clearing.state == "running":
         raise Emptying(f"{key!r} was archived a moment ago: try again when all have left", headers={"Retry-After": "2"})
     if row.rule is not None:
-        await checks.check(session, key, parse(row.rule))
+        await checks.check(session, key, checks.readable(row.rule))
     at = clock.now()
     values: dict[str, Any] = {"archived": False, "filling": None if row.rule is None else "fill"}
     values["true_as_of"] = at if row.rule is None else None
@@ -167,6 +168,18 @@ async def _retry(session: AsyncSession, row: AnyRow) -> None:
     job = (await jobs.latest(session, FILL, [row.key])).get(row.key)
     if job is not None and job.state == "failed":
         await _begin_fill(session, row)
+
+
+async def resume(session: AsyncSession) -> None:
+    """What a process does first: segments whose rule it cannot read stand still from now on, and say so; those that
+    stood still and can be read again are filled anew."""
+    found = (await judging.book(session)).definitions.values()
+    await definitions.fill_again(session, [one.key for one in found if one.problem and not one.filling], clock.now())
+    waiting = [one.key for one in found if one.filling and not one.problem]
+    filled = await jobs.latest(session, FILL, waiting)
+    for row in await definitions.named(session, [one.id for one in found if one.key in waiting]):
+        if row.key not in filled or filled[row.key].state == "finished":
+            await _begin_fill(session, row)
 
 
 async def _begin_fill(session: AsyncSession, row: AnyRow) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.segment.actions import truth
+from services.segment.actions import judging, truth
 from services.segment.actions.filling import FILL
 from services.segment.actions.knowing import known, place
 from services.segment.schemas.segments import Filling, SegmentOutput
@@ -41,9 +41,11 @@ async def _outputs(session: AsyncSession, rows: Sequence[AnyRow]) -> list[Segmen
     sizes = await log.sizes(session, [row.id for row in rows], log.day_of(now))
     running = await jobs.latest(session, FILL, [row.key for row in rows if row.filling])
     late = await truth.behind(session)
+    defined = (await judging.book(session)).definitions
     shown: list[SegmentOutput] = []
     for row in rows:
         size, entered, left = sizes.get(row.id, (0, 0, 0))
+        problem = defined[row.id].problem if row.id in defined else None
         live = row.filling is None and not row.archived and row.kind == "rule"
         shown.append(
             SegmentOutput(
@@ -58,7 +60,8 @@ async def _outputs(session: AsyncSession, rows: Sequence[AnyRow]) -> list[Segmen
                 left_today=left,
                 true_as_of=now - timedelta(seconds=late or 0) if live else row.true_as_of,
                 behind=late if live else None,
-                filling=_filling(row, running.get(row.key)),
+                filling=None if problem else _filling(row, running.get(row.key)),
+                problem=problem,
                 created_at=row.created_at,
                 updated_at=row.updated_at,
             )

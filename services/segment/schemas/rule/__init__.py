@@ -12,7 +12,7 @@ from services.segment.schemas.rule.comparisons import (
     Upcoming,
     Where,
 )
-from services.segment.schemas.rule.door import MAX_DEPTH, MAX_NODES, WholeRule, parse, schema
+from services.segment.schemas.rule.door import MAX_DEPTH, MAX_NODES, WholeRule, fault, parse, schema
 from services.segment.schemas.rule.known import Bucket, Consent, Has, InSegment, Score, Slice, Tagged, Trait, Weight
 from services.segment.schemas.rule.measures import Did, Measure
 from services.segment.schemas.rule.occurrences import First, Last, Regularly, Restarted, Stopped
@@ -79,6 +79,7 @@ __all__ = [
     "WholeRule",
     "Windowed",
     "children",
+    "fault",
     "instant",
     "is_date",
     "leaves",

@@ -95,6 +95,12 @@ def parse(rule: Any) -> Rule:
     return _RULE.validate_python(rule)
 
 
+def fault(error: ValidationError) -> tuple[str, str]:
+    """Where a rule that was refused is wrong first (`rule.all.0.has`), and what of it."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return ".".join(map(str, ("rule", *first["loc"]))), first["msg"]
+
+
 def schema() -> dict[str, Any]:
     """The JSON Schema of rules, for editors."""
     return {
