@@ -18,7 +18,7 @@ class ProfileUpdated(Fact, frozen=True, kw_only=True):
     Values of `traits` are JSON. A trait that was laid down is of one type: text, number, integer, boolean, date (text
     `YYYY-MM-DD`) or list (a JSON list of its values). A trait nobody laid down is told as it came: any of these, an
     instant as the text the sender wrote (RFC 3339 as a rule), or an object. None is null: a cleared trait is left out.
-    `since` is when the present value was first said, by event time.
+    `since` is when the present value was first said, by event time. Who is nothing but a program has `bot` true.
 
     `weights` and `tag_since` have a key for each of `tags`: how much it holds, from 0 to 1 (the highest where several
     identities have it), and since when (the earliest). A changed weight is told with a new version. Weights given by

@@ -20,7 +20,7 @@ from services.profile.rules import search as rules
 from services.profile.store import search as store
 from services.profile.tables import activity, touched
 from shared import pages
-from shared.contracts import EventReceived
+from shared.contracts import EventReceived, ProfileUpdated
 from shared.database import Database
 from shared.pages import PageAsked
 from tests.harness.houses import Opening, Running
@@ -333,3 +333,22 @@ async def test_a_page_ends_where_programs_have_no_end(running: Running) -> None:
     first = await get(running, bot=False, limit=1)
     assert first["items"] == []
     assert [one["profile_id"] for one in (await get(running, bot=False, cursor=first["next"]))["items"]] == [1]
+
+
+async def test_other_services_hear_who_is_a_program(running: Running) -> None:
+    async def told() -> dict[int, Any]:
+        return {fact.profile_id: fact.traits.get("bot") for fact in await running.told(ProfileUpdated)}
+
+    await take(running, call(user_id="u1"), call(user_id="b1", context=CRAWLER))
+    assert await told() == {1: None, 2: True}
+    # with what else is told of him, from the beginning, and until a person acts under the same id
+    await take(running, call("identify", user_id="b1", traits={"city": "Rome"}, context=CRAWLER))
+    last = (await running.told(ProfileUpdated))[-1]
+    assert (last.traits, set(last.since)) == ({"city": "Rome", "bot": True}, {"city", "bot"})
+    number = len(await running.told(ProfileUpdated))
+    await take(running, call(user_id="b1", after=5, context=CRAWLER))
+    assert len(await running.told(ProfileUpdated)) == number
+    await take(running, call(user_id="b1", after=9))
+    assert await told() == {1: None, 2: None}
+    await take(running, call(user_id="b1", after=9, context=CRAWLER), call("identify", user_id="b1", traits={"a": 1}))
+    assert await told() == {1: None, 2: None}

@@ -17,7 +17,7 @@ from services.profile.rules import identities as identity_rules
 from services.profile.rules import traits as trait_rules
 from services.profile.rules.events import Call
 from services.profile.store import events, identities, tags
-from services.profile.store.identities import Seen
+from services.profile.store.identities import Held, Seen
 from shared import clock, together
 from shared.contracts import EventReceived, IdentityLinked
 from shared.outbox import tell
@@ -75,10 +75,12 @@ async def _update(session: AsyncSession, fresh: Iterable[Recorded], created: Ite
             by_source = given.setdefault(owner, {}).setdefault(call.claim.origin, {})
             by_source.setdefault(source, []).append((call.time, kept))
     wholes: dict[int, trait_rules.Whole] = {}
+    people: dict[int, list[Held]] = {}
     said: dict[str, str] = {}
     if given:
         await identities.lock_profiles(session, given)
-        for profile_id, held in (await identities.of(session, given)).items():
+        people = await identities.of(session, given)
+        for profile_id, held in people.items():
             before = {one.origin: trait_rules.read(one.traits) for one in held}
             after = dict(before)
             for origin in before.keys() & given[profile_id].keys():
@@ -99,7 +101,8 @@ async def _update(session: AsyncSession, fresh: Iterable[Recorded], created: Ite
     held_tags = await tags.held(session, changed, clock.now()) if changed else {}
     for profile_id, version in versions.items():
         whole = wholes.get(profile_id, trait_rules.NOTHING)
-        tell(session, told(profile_id, version, whole, tags=held_tags.get(profile_id, NONE)))
+        held = people.get(profile_id, [])
+        tell(session, told(profile_id, version, whole, tags=held_tags.get(profile_id, NONE), held=held))
 
 
 def _key(call: Call) -> tuple[str, events.Month]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import links, profiles, registry
+from services.profile.actions import links, profiles, registry, telling
 from services.profile.rules import blind
 from services.profile.rules import identities as identity_rules
 from services.profile.rules import search as rules
@@ -83,7 +83,9 @@ async def refresh(session: AsyncSession) -> bool:
             whole = trait_rules.whole((trait_rules.read(one.traits) for one in held), laid)
             found_by[profile_id] = rules.values(whole.traits, has=whole.has, tags=tags.get(profile_id, ()))
         await store.keep(session, found_by)
-    await programs.mark(session, taken)
+    if turned := await programs.mark(session, taken):
+        await identities.lock_profiles(session, turned)
+        await telling.again(session, turned, "rule")
     return True
 
 

@@ -9,9 +9,11 @@ from typing import Literal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.actions import registry
+from services.profile.rules import bots
 from services.profile.rules import traits as trait_rules
 from services.profile.store import identities, search
 from services.profile.store import tags as store_tags
+from services.profile.store.identities import Held
 from services.profile.store.tags import Has
 from shared import clock
 from shared.contracts import ProfileUpdated
@@ -23,14 +25,25 @@ NONE: Mapping[str, Has] = MappingProxyType({})
 
 
 def told(
-    profile_id: int, version: int, whole: trait_rules.Whole, cause: Cause = "rule", *, tags: Mapping[str, Has] = NONE
+    profile_id: int,
+    version: int,
+    whole: trait_rules.Whole,
+    cause: Cause = "rule",
+    *,
+    tags: Mapping[str, Has] = NONE,
+    held: Iterable[Held] = (),
 ) -> ProfileUpdated:
-    """The fact of a profile's present state, with the tags in use that he has."""
+    """The fact of a profile's present state, with the tags in use that he has; by `held`, whether he is a program."""
+    traits, since = whole.traits, whole.since
+    held = list(held)
+    if bots.is_program(sum(one.events for one in held), sum(one.bots for one in held)):
+        traits = traits | {bots.MARK: True}
+        since = since | {bots.MARK: min(one.first_seen for one in held)}
     return ProfileUpdated(
         profile_id=profile_id,
         version=version,
-        traits=whole.traits,
-        since=whole.since,
+        traits=traits,
+        since=since,
         tags=list(tags),
         weights={key: one.weight for key, one in tags.items()},
         tag_since={key: one.since for key, one in tags.items()},
@@ -60,6 +73,7 @@ async def present(session: AsyncSession, versions: Mapping[int, int], cause: Cau
             trait_rules.whole((trait_rules.read(one.traits) for one in held), laid),
             cause,
             tags=held_tags.get(profile_id, NONE),
+            held=held,
         )
         for profile_id, held in (await identities.of(session, versions)).items()
     ]

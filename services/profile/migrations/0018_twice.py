@@ -1,4 +1,7 @@
-"""A letter that comes twice has another key for looking inside values: all keys are worked out again."""
+"""A letter that comes twice has another key for looking inside values: all keys are worked out again.
+
+Programs are marked anew too, since now the mark is also told.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Note every viewer as touched: the clock works his rows out, some ten thousand a second."""
+    op.execute("DELETE FROM search WHERE name = '$bot'")
     op.execute("INSERT INTO touched (profile_id, whole) SELECT profile_id, 1 FROM profiles")
 
 

@@ -21,12 +21,16 @@ _MARK = text(
     ), people AS (
       DELETE FROM search WHERE profile_id = ANY (:profile_ids) AND name = :name
         AND profile_id NOT IN (SELECT profile_id FROM programs)
+      RETURNING profile_id
+    ), fresh AS (
+      INSERT INTO search (profile_id, name, value) SELECT profile_id, :name, :value FROM programs
+      ON CONFLICT DO NOTHING RETURNING profile_id
     )
-    INSERT INTO search (profile_id, name, value) SELECT profile_id, :name, :value FROM programs ON CONFLICT DO NOTHING
+    SELECT profile_id FROM people UNION ALL SELECT profile_id FROM fresh ORDER BY profile_id
     """
 ).bindparams(bindparam("profile_ids", type_=ARRAY(BigInteger)))
 
 
-async def mark(session: AsyncSession, profile_ids: Iterable[int]) -> None:
-    """Mark which of these viewers are programs, and unmark those who have turned out to be people."""
-    await session.execute(_MARK, {"profile_ids": sorted(profile_ids), "name": BOT, "value": YES})
+async def mark(session: AsyncSession, profile_ids: Iterable[int]) -> list[int]:
+    """Mark which of these viewers are programs, and unmark those who have turned out to be people; who was either."""
+    return list(await session.scalars(_MARK, {"profile_ids": sorted(profile_ids), "name": BOT, "value": YES}))

@@ -87,7 +87,7 @@ _GONE = text(
 
 _FORGET = text(
     """
-    DELETE FROM search AS s WHERE profile_id = ANY (:profile_ids) AND NOT EXISTS (
+    DELETE FROM search AS s WHERE profile_id = ANY (:profile_ids) AND name <> '$bot' AND NOT EXISTS (
       SELECT FROM unnest(:owners, :names, :values) AS n (profile_id, name, value)
       WHERE n.profile_id = s.profile_id AND n.name = s.name AND n.value = s.value)
     """
@@ -141,7 +141,7 @@ async def drop_activity(session: AsyncSession, profile_ids: Sequence[int]) -> No
 
 
 async def keep(session: AsyncSession, found_by: Mapping[int, Iterable[Value]]) -> None:
-    """Replace what these viewers are found by; rows that stay the same are not written."""
+    """Replace what these viewers are found by, but for the mark of programs; equal rows are not written."""
     rows = [(profile_id, value) for profile_id, values in found_by.items() for value in values]
     columns = {
         "owners": [profile_id for profile_id, _ in rows],
