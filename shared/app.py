@@ -32,7 +32,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_house(service, settings) as house:
+        async with open_house(service, app.state.settings) as house:
             app.state.house = house
             yield
 
@@ -44,6 +44,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=lambda route: f"{service.name}_{route.name}",
     )
+    app.state.settings = settings
     errors.install(app)
     app.include_router(_health())
     for router in (*service.routes, operations.routes(service.name)):
