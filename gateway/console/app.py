@@ -41,6 +41,7 @@ def create(settings: Settings) -> FastAPI:
     _doors(app, http)
     downloads.doors(app)
     nicegui_app.on_page_exception(_broken)
+    nicegui_app.add_exception_handler(404, frame.missing)
     ui.run_with(app, title="Marquee", tailwind=False, show_welcome_message=False, reconnect_timeout=20)
     return app
 

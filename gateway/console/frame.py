@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
-from nicegui import ui
+from fastapi.exception_handlers import http_exception_handler
+from nicegui import Client, ui
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -127,8 +129,28 @@ def page(path: str, *, title: str, permission: str | None = None, wide: bool = F
     return wrap
 
 
-class MustChange(Exception):
-    """Whoever is signed in has a one-time password."""
+async def missing(request: Request, error: Exception) -> Response:
+    """An address that is no page, inside the frame; what a program asks for gets the bare answer."""
+    if not _is_read(request):
+        assert isinstance(error, HTTPException)
+        return await http_exception_handler(request, error)
+    with Client(ui.page(""), request=request) as client:
+        try:
+            desk = await _seated(request)
+        except ApiError as refused:
+            turned = _turned_away(request, refused)
+            return turned if turned is not None else client.build_response(request, refused.status or 503)
+        set_up(request, desk)
+        ui.page_title(f"{t('frame.missing')} · Marquee")
+        with _frame(desk, "frame.missing"):
+            parts.empty("explore_off", t("frame.missing"), t("frame.missing_hint"), action=t("frame.to_home"), href="/")
+    return client.build_response(request, 404)
+
+
+def _is_read(request: Request) -> bool:
+    """Whether a person in a browser looks for a page, and nothing of a page."""
+    asked, ours = request.headers.get("accept", ""), request.url.path.startswith(("/_nicegui", "/assets/", "/healthz"))
+    return request.method == "GET" and "text/html" in asked and not ours
 
 
 async def _seated(request: Request) -> Desk:

@@ -52,6 +52,25 @@ async def test_every_page_is_drawn(open_page: OpenPage, language: str, dark: boo
     await use(page, "en")
 
 
+async def test_an_address_that_is_no_page_has_the_frame_and_a_way_home(open_page: OpenPage, console: Console) -> None:
+    page = await open_page("viewer", width=1280)
+    for language, title in (("zh", "页面不存在"), ("en", "No such page")):
+        await use(page, language)
+        answer = await page.goto("/nothing/here?x=<b>")
+        assert answer is not None
+        assert answer.status == 404
+        await expect(page.locator("h1")).to_have_text(title)
+        assert await page.locator("nav a").count() > 3
+    await page.locator(".m-empty a, .m-empty button").click()
+    await expect(page.locator("h1")).to_have_text("Home")
+    stranger = await open_page(None, width=1280)
+    await stranger.goto("/nothing/here")
+    await expect(stranger.locator("h1")).to_have_text("Sign in")
+    for path in ("/assets/nothing.js", "/_nicegui/nothing", "/nothing"):
+        bare = await stranger.request.get(f"{console.url}{path}", headers={"accept": "*/*"})
+        assert (bare.status, "json" in bare.headers["content-type"]) == (404, True)
+
+
 @pytest.mark.parametrize(
     ("language", "words"), [("en", ("Sign in", "Set your password")), ("zh", ("登录", "设置密码"))]
 )

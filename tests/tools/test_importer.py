@@ -136,7 +136,7 @@ async def test_kill_minus_nine_loses_nothing_and_repeats_no_line(folder: Path) -
 
 
 async def test_ctrl_c_keeps_what_was_acknowledged(folder: Path) -> None:
-    gateway = Gateway(slow=0.1)
+    gateway = Gateway(slow=0.5)
     command = [sys.executable, "-m", "deploy.tools.importer"]
     async with serving(gateway) as url:
         process = await asyncio.create_subprocess_exec(
