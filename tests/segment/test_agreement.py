@@ -290,12 +290,12 @@ BEFORE = st.permutations([one for one in EDGES if NOW - timedelta(days=5) < one 
 """Instants on edges, more than there are steps."""
 
 
-# Without shrinking: an example takes half a second, and a smaller one is quickly made by hand.
+# Without shrinking: an example takes some seconds, and a smaller one is quickly made by hand.
 settings.register_profile("agreement", phases=(Phase.generate,), deadline=None, suppress_health_check=list(HealthCheck))
 MANY = settings.get_profile("agreement")
 
 
-@settings(MANY, max_examples=32)
+@settings(MANY, max_examples=20)
 @given(world=worlds.wide, steps=_lives(), before=BEFORE)
 async def test_live_is_full_is_brute_force(
     suite: Suite, world: dict[str, Json], steps: list[Step], before: list[datetime]
@@ -334,7 +334,7 @@ class Told(Played):
         await eventually(lambda: super(Told, self).check(at, full=full))
 
 
-@settings(MANY, max_examples=6)
+@settings(MANY, max_examples=4)
 @given(world=worlds.wide, steps=_lives(), before=BEFORE)
 async def test_the_real_reader_agrees_as_well(
     home: Running, world: dict[str, Json], steps: list[Step], before: list[datetime]
