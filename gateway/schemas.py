@@ -6,10 +6,10 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from gateway.rules.operators import LONGEST_PASSWORD, LONGEST_PREFERENCES, login
-from shared.schemas import Input, Output
+from shared.schemas import Input, Instant, Output
 
 Role = Literal["viewer", "operator", "approver", "admin"]
 
@@ -24,7 +24,7 @@ class NewKey(Input):
     role: Role | None = None
     origins: list[Origin] = Field(default_factory=list, max_length=100)
     rate: float | None = Field(None, gt=0, le=1_000_000)
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:

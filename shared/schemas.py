@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, LiteralString
+from datetime import UTC, datetime
+from typing import Annotated, Any, LiteralString
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from shared.errors import unknown_name
 
 DEPTH = 32
 """Levels of lists and objects in a body: deeper ones are nobody's honest request, and would exhaust encoders."""
+
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("there is no such instant in UTC") from error
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""An instant with its offset at the door, in UTC behind it: some that can be written fall out of the calendar there."""
 
 
 class Input(BaseModel):

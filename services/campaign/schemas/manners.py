@@ -6,10 +6,10 @@ import builtins
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field, NaiveDatetime, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, NaiveDatetime, StringConstraints, model_validator
 
 from services.campaign.schemas.words import Channel, Line, Wall
-from shared.schemas import Input, Output
+from shared.schemas import Input, Instant, Output
 
 LONGEST = timedelta(days=90)
 """A conversion further away than this is nobody's merit."""
@@ -19,7 +19,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 class Time(Input):
     """When a manual campaign goes out: `at` an instant, or at a `local` time of day and date in each viewer's zone."""
 
-    at: AwareDatetime | None = Field(None, description="An instant", examples=["2026-11-27T09:00:00Z"])
+    at: Instant | None = Field(None, description="An instant", examples=["2026-11-27T09:00:00Z"])
     local: NaiveDatetime | None = Field(
         None,
         description="Without an offset: the zone is the viewer's trait `timezone`, else what his last events said, else"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from services.campaign.schemas.words import Channel, MessageState
-from shared.schemas import Input, Output
+from shared.schemas import Input, Instant, Output
 
 
 class MessageShown(Output):
@@ -117,7 +117,7 @@ class Receipt(Input):
         description="Of a bounce: the address will never work, and nothing is sent to it any more. Left out, the "
         "provider's words in `detail` decide",
     )
-    at: AwareDatetime | None = None
+    at: Instant | None = None
     detail: str | None = Field(None, max_length=500, description="The provider's words; addresses in it are masked")
 
 
@@ -138,9 +138,9 @@ class PastMessage(Input):
 
     ref: str = Field(min_length=1, max_length=500, description="A profile id or namespace:value")
     state: Literal["accepted", "failed", "held"] = "accepted"
-    at: AwareDatetime = Field(description="When it was sent, or would have been")
-    opened_at: AwareDatetime | None = None
-    clicked_at: AwareDatetime | None = None
+    at: Instant = Field(description="When it was sent, or would have been")
+    opened_at: Instant | None = None
+    clicked_at: Instant | None = None
 
 
 class PastMessages(Input):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from services.campaign.schemas.words import Channel
-from shared.schemas import Input, Output
+from shared.schemas import Input, Instant, Output
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
@@ -34,7 +34,7 @@ class Lifting(Input):
     addresses: list[Annotated[str, Field(min_length=1, max_length=500)]] | None = Field(
         None, min_length=1, max_length=1000
     )
-    since: AwareDatetime | None = None
+    since: Instant | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Lifting:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.profile.actions import profiles, tags
 from services.profile.actions.traits import home
 from services.profile.rules import tags as rules
-from services.profile.schemas.tags import AssignmentInput, BulkInput, BulkOutput, HeldTag, RefError
+from services.profile.schemas.tags import LONGEST_LIFE, AssignmentInput, BulkInput, BulkOutput, HeldTag, RefError
 from services.profile.store import identities
 from services.profile.store import tags as store
 from services.profile.store.tags import IN_USE, Assignment
@@ -62,7 +62,7 @@ async def _givable(session: AsyncSession, key: str, expires_at: datetime | None)
     row = await tags.known(session, key)
     if row.kind not in tags.BY_HAND:
         raise tags.OtherKind(f"{key!r} is of kind {row.kind}: nobody gives it by hand", field="key")
-    if expires_at is not None and expires_at.astimezone(UTC) <= clock.now():
+    if expires_at is not None and expires_at <= clock.now():
         raise Invalid("it lies behind us", field="expires_at")
 
 
@@ -94,9 +94,9 @@ async def hand_out(session: AsyncSession, gifts: Sequence[Gift], *, source: str)
             if one.ref not in found or one.key not in known:
                 continue
             row, profile_id = known[one.key], found[one.ref]
-            ends = one.expires_at.astimezone(UTC) if one.expires_at else None
+            ends = one.expires_at
             if ends is None and row.lifetime is not None:
-                ends = now + timedelta(seconds=row.lifetime)
+                ends = now + timedelta(seconds=min(row.lifetime, LONGEST_LIFE))
             origin = home(one.ref, held[profile_id])
             weight = row.weight if one.weight is None else one.weight
             given[origin, one.key] = Assignment(origin, one.key, weight, source, now, ends)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -107,7 +107,7 @@ async def timeline(
     rows = await events.timeline(
         session,
         profile_id,
-        wanted._replace(after=_utc(wanted.after, "after"), before=_utc(wanted.before, "before")),
+        wanted,
         limit=asked.limit + 1,
         cursor=(place.time, place.id) if place else None,
     )
@@ -149,13 +149,6 @@ def _place(asked: PageAsked) -> Earlier | None:
         return msgspec.convert(asked.after, Earlier)
     except msgspec.ValidationError as error:
         raise Invalid("the cursor is not one of ours: begin again without it", field="cursor") from error
-
-
-def _utc(time: datetime | None, field: str) -> datetime | None:
-    try:
-        return time.astimezone(UTC) if time else None
-    except OverflowError as error:
-        raise Invalid("no such instant in UTC", field=field) from error
 
 
 async def found(session: AsyncSession, ref: str, *, field: str | None = None) -> int:

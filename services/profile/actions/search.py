@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -111,7 +111,7 @@ def wanted(
             conditions.append(rules.named(name))
         except rules.Malformed as error:
             raise Invalid(str(error), field="name") from error
-    return Wanted(tuple(conditions), _utc(seen_after, "seen_after"), _utc(seen_before, "seen_before"))
+    return Wanted(tuple(conditions), seen_after, seen_before)
 
 
 def parsed(written: Sequence[str]) -> list[Condition]:
@@ -239,10 +239,3 @@ def _cursor(asked: PageAsked, sort: Sort) -> Place | None:
     except msgspec.ValidationError as error:
         raise Invalid("the cursor is not one of this list: begin again without it", field="cursor") from error
     return place.place, place.last
-
-
-def _utc(time: datetime | None, field: str) -> datetime | None:
-    try:
-        return time.astimezone(UTC) if time else None
-    except OverflowError as error:
-        raise Invalid("no such instant in UTC", field=field) from error

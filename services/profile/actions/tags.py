@@ -13,11 +13,13 @@ from services.profile.rules import tags as rules
 from services.profile.schemas.profiles import Profile
 from services.profile.schemas.tags import (
     SLUG,
+    UNITS,
     HeldTag,
     Interest,
     TagInput,
     TagOutput,
     TagRule,
+    seconds,
 )
 from services.profile.store import followers, identities
 from services.profile.store import tags as store
@@ -32,7 +34,6 @@ RETELL, FORGET, ANEW = "retell a tag", "forget a tag", "work out interests"
 CHUNK = 500
 LONGEST_KEY = 64
 BY_HAND = ("manual", "imported")
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 class UnknownTag(NotFound):
@@ -76,7 +77,7 @@ async def define(session: AsyncSession, key: str, wanted: TagInput) -> TagOutput
     values: dict[str, Any] = {
         "name": wanted.name,
         "weight": wanted.weight,
-        "lifetime": None if wanted.expires_after is None else _seconds(wanted.expires_after),
+        "lifetime": None if wanted.expires_after is None else seconds(wanted.expires_after),
         "kind": wanted.kind,
         "segment": segment,
         "interest": _interest(key, wanted),
@@ -114,13 +115,9 @@ async def _may_follow(session: AsyncSession, key: str, segment: str) -> None:
         raise Circle(f"it would depend on itself: {' → '.join(way)}", field="rule.segment")
 
 
-def _seconds(duration: str) -> int:
-    return int(duration[:-1]) * UNITS[duration[-1]]
-
-
-def _duration(seconds: int) -> str:
-    unit = next(unit for unit in ("w", "d", "h", "m", "s") if seconds % UNITS[unit] == 0)
-    return f"{seconds // UNITS[unit]}{unit}"
+def _duration(lifetime: int) -> str:
+    unit = next(unit for unit in ("w", "d", "h", "m", "s") if lifetime % UNITS[unit] == 0)
+    return f"{lifetime // UNITS[unit]}{unit}"
 
 
 async def _outputs(session: AsyncSession, rows: Sequence[Any]) -> list[TagOutput]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import AwareDatetime, StringConstraints
+from pydantic import StringConstraints
 
 from services.profile.actions import profiles
 from services.profile.schemas.profiles import Profile, TimelineAsked, TimelineEvent
@@ -14,6 +14,7 @@ from shared.caller import Caller, CallerDep, allow
 from shared.contracts.events import Call
 from shared.database import Session
 from shared.pages import Page, PageDep
+from shared.schemas import Instant
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 
@@ -42,8 +43,8 @@ async def timeline(
     type: Annotated[list[Call], Query(description="Only calls of these types")] = NONE,
     source: Annotated[list[Text], Query(description="Only what came with these write keys (their ids)")] = NONE,
     bot: Annotated[bool | None, Query(description="Only of programs, or only of people")] = None,
-    after: Annotated[AwareDatetime | None, Query(description="At this time or later")] = None,
-    before: Annotated[AwareDatetime | None, Query(description="Before this time")] = None,
+    after: Annotated[Instant | None, Query(description="At this time or later")] = None,
+    before: Annotated[Instant | None, Query(description="Before this time")] = None,
 ) -> Page[TimelineEvent]:
     """What a viewer did, the newest first."""
     wanted = TimelineAsked(event, type, source, bot, after, before)

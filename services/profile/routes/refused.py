@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime
 
 from services.profile.actions import refused, turned
 from services.profile.routes.profiles import unmasked
@@ -15,6 +14,7 @@ from shared.app import allow
 from shared.caller import CallerDep
 from shared.database import Session
 from shared.pages import Page, PageDep
+from shared.schemas import Instant
 
 router = APIRouter(prefix="/v1/refused-events", tags=["collection"])
 
@@ -29,8 +29,8 @@ async def page(
     response: Response,
     event: Annotated[str | None, Query(description="Only events of this name", pattern=NO_NUL)] = None,
     source: Annotated[str | None, Query(description="Only of this write key (its id)", pattern=NO_NUL)] = None,
-    after: Annotated[AwareDatetime | None, Query(description="Refused at this time or later")] = None,
-    before: Annotated[AwareDatetime | None, Query(description="Refused before this time")] = None,
+    after: Annotated[Instant | None, Query(description="Refused at this time or later")] = None,
+    before: Annotated[Instant | None, Query(description="Refused before this time")] = None,
 ) -> Page[RefusedEvent]:
     """Events that the tracking plan refused within seven days, the newest first: what, and why.
 

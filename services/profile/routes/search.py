@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime
 
 from services.profile.actions import profiles, search
 from services.profile.routes.profiles import unmasked
@@ -14,6 +13,7 @@ from shared import audit
 from shared.caller import CallerDep, allow
 from shared.database import Session
 from shared.pages import Page, PageDep
+from shared.schemas import Instant
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 
@@ -45,8 +45,8 @@ async def page(
     ] = None,
     has: Annotated[list[Word] | None, Query(description="Has an address for this channel", max_length=MOST)] = None,
     tag: Annotated[list[Word] | None, Query(description="Has this tag", max_length=MOST)] = None,
-    seen_after: Annotated[AwareDatetime | None, Query(description="Last seen at this time or later")] = None,
-    seen_before: Annotated[AwareDatetime | None, Query(description="Last seen before this time")] = None,
+    seen_after: Annotated[Instant | None, Query(description="Last seen at this time or later")] = None,
+    seen_before: Annotated[Instant | None, Query(description="Last seen before this time")] = None,
     bot: Annotated[
         bool | None, Query(description="Only programs, or only people; one found by his id is there either way")
     ] = None,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from shared.schemas import Input, Output
+from shared.schemas import Input, Instant, Output
 
 Purpose = Literal[
     "*",
@@ -31,7 +31,7 @@ class NewStatement(Input):
     granted: bool | None = Field(description="null takes back what was said before")
     version: str | None = Field(None, max_length=200, description="Of the text he agreed to")
     proof: str | None = Field(None, max_length=2000, description="Where the answer can be seen: a form, a recording")
-    at: AwareDatetime | None = Field(None, description="When he said so; now, if absent")
+    at: Instant | None = Field(None, description="When he said so; now, if absent")
 
 
 class NewStatements(Input):

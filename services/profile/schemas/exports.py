@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from shared.schemas import Input, Output
+from shared.schemas import Input, Instant, Output
 
 Word = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -20,8 +20,8 @@ class Filter(Input):
     has: list[Word] = Field(default_factory=list, max_length=8)
     tag: list[Word] = Field(default_factory=list, max_length=8)
     segment: Word | None = Field(None, description="Members of this segment, as they are while the file is written")
-    seen_after: AwareDatetime | None = None
-    seen_before: AwareDatetime | None = None
+    seen_after: Instant | None = None
+    seen_before: Instant | None = None
     bot: bool | None = Field(None, description="Only programs, or only people")
 
 

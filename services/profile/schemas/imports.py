@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
-from shared.schemas import Input, Output
+from shared.schemas import Input, Instant, Output
 
 Kind = Literal["text", "number", "boolean", "date", "list"]
 
@@ -71,7 +71,7 @@ class BulkProfile(Input):
 
     ids: dict[str, str] = Field(description="At least one, like {'user_id': 'u1', 'email': 'a@example.com'}")
     traits: dict[str, Any] = Field(default_factory=dict)
-    time: AwareDatetime | None = Field(None, description="When this was so; now by default")
+    time: Instant | None = Field(None, description="When this was so; now by default")
     message_id: str | None = Field(
         None, min_length=1, max_length=200, description="A resend with the same id is left out"
     )

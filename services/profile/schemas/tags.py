@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from shared.schemas import Input, Output
+from shared.schemas import Input, Instant, Output
 
 SLUG = r"^[\w]+(?:[-_.:][\w]+)*$"
 """Letters of any script and digits, with single - _ . : between them: a tag may be named 动漫."""
@@ -16,9 +16,26 @@ Kind = Literal["manual", "rule", "imported", "interest"]
 State = Literal["trial", "in_use", "deleted"]
 Weight = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def seconds(duration: str) -> int:
+    """Seconds of a duration like `30d`."""
+    return int(duration[:-1]) * UNITS[duration[-1]]
+
+
+def _bounded(duration: str) -> str:
+    if seconds(duration) > LONGEST_LIFE:
+        raise ValueError("at most a hundred years (36500d); leave it out for good")
+    return duration
+
+
+LONGEST_LIFE = 36_500 * 86_400
+
 Lifetime = Annotated[
     str,
     StringConstraints(pattern=r"^[1-9][0-9]{0,7}[smhdw]$"),
+    AfterValidator(_bounded),
     Field(description="A whole number and a unit of s, m, h, d or w", examples=["30d"]),
 ]
 
@@ -92,7 +109,7 @@ class AssignmentInput(Input):
     """How a viewer gets a tag."""
 
     weight: Weight | None = None
-    expires_at: AwareDatetime | None = Field(None, description="If absent, as the tag says")
+    expires_at: Instant | None = Field(None, description="If absent, as the tag says")
 
 
 class HeldTag(Output):
@@ -114,7 +131,7 @@ class BulkInput(Input):
 
     refs: Annotated[list[Annotated[str, StringConstraints(max_length=600)]], Field(min_length=1, max_length=1000)]
     weight: Weight | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
 
 
 class RefError(Output):

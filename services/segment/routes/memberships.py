@@ -6,7 +6,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
 from services.segment.actions import knowing, memberships
 from services.segment.routes.common import READ, KeyPath, RefPath
@@ -16,10 +15,11 @@ from shared import audit
 from shared.app import HouseDep
 from shared.database import Session
 from shared.pages import Page, PageDep
+from shared.schemas import Instant
 
 router = APIRouter(prefix="/v1/segments", tags=["segments"])
 
-AsOf = Annotated[AwareDatetime | None, Query(description="As told at this instant; now if absent")]
+AsOf = Annotated[Instant | None, Query(description="As told at this instant; now if absent")]
 
 
 @router.get("/{key}/members", dependencies=READ)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from services.segment.schemas.insights.common import Asked, Happening, Saved, Told
 from services.segment.schemas.rule.comparisons import example
-from shared.schemas import Input, Output
+from shared.schemas import Input, Instant, Output
 
 
 class RetentionInput(Asked):
@@ -40,7 +40,7 @@ class RetentionCell(Input):
     Without `start` it is a share: all cohorts together for which the period is over.
     """
 
-    start: AwareDatetime | None = Field(None, description="Beginning of a period of entry; absent: all of them")
+    start: Instant | None = Field(None, description="Beginning of a period of entry; absent: all of them")
     period: Annotated[int, Field(ge=0, le=60, description="0: all who entered")]
     returned: bool = Field(True, description="false: those who did not come back then")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.segment.schemas.insights.common import Asked, Part, PartOutput, Saved, Split, Told, Wheres
 from services.segment.schemas.rule.comparisons import example
 from services.segment.schemas.rule.values import EventName, Name
-from shared.schemas import Input, Output
+from shared.schemas import Input, Instant, Output
 
 
 class Amount(Input):
@@ -65,7 +65,7 @@ class TrendInput(Asked):
 class TrendCell(Input):
     """One number of a trend: the period that begins then (its total, if none does), of this part of the split."""
 
-    start: AwareDatetime | None = Field(None, description="Beginning of a period; absent: the whole time, each once")
+    start: Instant | None = Field(None, description="Beginning of a period; absent: the whole time, each once")
     previous: bool = Field(False, description="Without start: the whole time just before, when that is compared")
     split: Part | None = None
 
