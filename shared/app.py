@@ -52,6 +52,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
     permissions(app.routes)
     # The last added is the outermost.
     app.add_middleware(Idempotency)
+    app.add_middleware(errors.Answered)
     app.add_middleware(Telemetry)
     return app
 

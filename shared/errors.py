@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import telemetry
 from shared.database import is_outage, is_unstorable
@@ -129,17 +130,42 @@ def install(app: FastAPI) -> None:
             Invalid("a value is too large for its field, or a text has characters no text may have").document()
         )
 
-    async def unexpected(_: Request, error: Exception) -> Response:
-        if is_outage(error):
-            unavailable = Unavailable("the database or the bus is away: try again", headers={"Retry-After": "1"})
-            return respond(unavailable.document(), unavailable.headers)
-        return respond(problem("Problem", "Something went wrong", 500, "The error is in the log under the trace id."))
-
     app.add_exception_handler(Problem, told)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(DBAPIError, database)
-    app.add_exception_handler(Exception, unexpected)
+
+
+class Answered:
+    """ASGI middleware: an error nobody expected is an answer. Raised on, the server would end the connection behind its
+    answer, and the gateway would lose the next call that it writes there."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        except Exception as error:
+            if begun or scope["type"] != "http":
+                raise
+            log.exception("request failed", method=scope["method"], path=scope["path"])
+            await _unexpected(error)(scope, receive, send)
+
+
+def _unexpected(error: Exception) -> Response:
+    if is_outage(error):
+        unavailable = Unavailable("the database or the bus is away: try again", headers={"Retry-After": "1"})
+        return respond(unavailable.document(), unavailable.headers)
+    return respond(problem("Problem", "Something went wrong", 500, "The error is in the log under the trace id."))
 
 
 def said(message: str) -> str:

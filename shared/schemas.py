@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, LiteralString
@@ -52,7 +53,7 @@ class Input(BaseModel):
 
 
 def unstorable(data: Any) -> Iterator[tuple[tuple[int | str, ...], str]]:
-    """Places of what PostgreSQL cannot hold, or what is nested too deeply to be handled, with the reason."""
+    """Places of what PostgreSQL or JSON cannot hold, or what is nested too deeply to be handled, with the reason."""
     left: list[tuple[tuple[int | str, ...], Any]] = [((), data)]
     while left:
         place, value = left.pop()
@@ -61,6 +62,8 @@ def unstorable(data: Any) -> Iterator[tuple[tuple[int | str, ...], str]]:
                 yield place, "text must not contain a NUL character"
             elif not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
                 yield place, "text must not contain half of a surrogate pair"
+        elif isinstance(value, float) and not math.isfinite(value):
+            yield place, "no number: it is too large, infinite or NaN"
         elif isinstance(value, dict | list) and len(place) >= DEPTH:
             yield place, f"nested more than {DEPTH} levels deep"
         elif isinstance(value, dict):

@@ -35,6 +35,10 @@ def test_answers_become_one_trait_per_purpose() -> None:
     assert consents.flat(given) == {"name": "X", "consent.email": False, "consent.sms": None, "consent.news": True}
     assert consents.flat({"consent": False}) == {"consent.*": False}
     assert consents.flat({"consent": None}) == {"consent.*": None}
+    forms = {"email": "no", "sms": "False", "push": 0, "marketing": " YES ", "phone": 1, "profiling": "否", "x": 2}
+    assert consents.statements(consents.flat({"consent": forms})) == {
+        "email": False, "sms": False, "push": False, "marketing": True, "phone": True, "profiling": False,
+    }  # fmt: skip
     plain = {"name": "X", "unsubscribed": True}
     assert consents.flat(plain) is plain
 

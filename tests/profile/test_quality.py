@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
+from sqlalchemy import text
 
 from services.profile.actions import quality, refused, search, turned
 from services.profile.actions.events import absorb
@@ -244,3 +245,15 @@ def test_a_score_is_between_0_and_100(count: Count, age: int) -> None:
     assert 0 <= rules.score(shares) <= 100
     weakest = rules.weakest(shares)
     assert weakest is None or weakest[1] < 1
+
+
+async def test_calls_of_nobody_are_counted_with_what_was_turned_away(running: Running) -> None:
+    async with running.db.transaction() as session:
+        nobodys = [call(user_id="null", event="Lost"), call(user_id="null", anonymous_id="undefined", event="Lost")]
+        await absorb(session, [call(user_id="u1"), *nobodys, call("identify", user_id="u2")])
+        assert (await session.execute(text("SELECT count(*) FROM identities"))).scalar() == 2
+    listed = (await running.client.get("/v1/refused-events/turned-away")).json()
+    assert [(one["event"], one["code"], one["field"], one["number"]) for one in listed] == [
+        ("Lost", "nobodys_id", "userId", 2)
+    ]
+    assert "'null' is nobody's id" in listed[0]["reason"]

@@ -340,6 +340,10 @@ async def test_other_services_hear_who_is_a_program(running: Running) -> None:
         return {fact.profile_id: fact.traits.get("bot") for fact in await running.told(ProfileUpdated)}
 
     await take(running, call(user_id="u1"), call(user_id="b1", context=CRAWLER))
+    assert next(fact.traits.get("bot") for fact in await running.told(ProfileUpdated) if fact.profile_id == 2) is True
+    assert await told() == {1: None, 2: True}
+    # what a person says of himself under that name is nobody's business
+    await take(running, call("identify", user_id="u1", traits={"bot": True}))
     assert await told() == {1: None, 2: True}
     # with what else is told of him, from the beginning, and until a person acts under the same id
     await take(running, call("identify", user_id="b1", traits={"city": "Rome"}, context=CRAWLER))

@@ -77,3 +77,8 @@ def test_a_link_and_a_search_keep_all_but_the_address() -> None:
     assert contacts.has_secret({"query": "anime 13800138000"})
     assert not contacts.has_secret({"query": "anime 2024"})
     assert contacts.masked(LINK) == contacts.scrubbed(LINK) == "https://x.example/?email=•••&utm_source=mail"
+
+
+def test_numbers_in_a_list_are_sealed_under_a_telling_name() -> None:
+    sealed = contacts.sealed({"contact_phone": [13800138000]}, lambda of, _: f"{sealing.MARK}{of}:sealed")
+    assert "13800138000" not in str(sealed)

@@ -73,6 +73,8 @@ async def test_a_rule_nobody_can_read_stops_its_segment_alone(
         await eventually(lambda: equals(_state(home, "vip"), "finished"))
         refused = await ask(home, "POST", "/vip/restore", status=422)
         assert "rule.all.1" in json.dumps(refused)
+        refused = await ask(home, "PATCH", "/likers", {"name": "Likers"}, status=422)
+        assert "rule.all.1" in json.dumps(refused)
         # an operator says it anew
         await ask(home, "PATCH", "/likers", {"name": "Likers", "rule": LIKED})
         assert (await filled(home, "likers"))["problem"] is None

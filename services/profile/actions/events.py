@@ -8,18 +8,20 @@ from datetime import datetime
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import consents, erasures, intake, keys, links, plan, quality, registry
+from services.profile.actions import consents, erasures, intake, keys, links, plan, quality, registry, turned
 from services.profile.actions.stages import STAGES, Recorded
-from services.profile.actions.telling import NONE, told
+from services.profile.actions.telling import NONE, program_since, told
 from services.profile.rules import bots, sources
 from services.profile.rules import events as event_rules
 from services.profile.rules import identities as identity_rules
+from services.profile.rules import quality as quality_rules
 from services.profile.rules import traits as trait_rules
 from services.profile.rules.events import Call
+from services.profile.rules.namespaces import Blind, Blocked
 from services.profile.store import events, identities, tags
 from services.profile.store.identities import Held, Seen
 from shared import clock, together
-from shared.contracts import EventReceived, IdentityLinked
+from shared.contracts import EventReceived, EventsRejected, IdentityLinked
 from shared.outbox import tell
 
 _encoder = msgspec.json.Encoder()
@@ -34,7 +36,8 @@ async def absorb(session: AsyncSession, items: list[EventReceived], *, late: dat
     """
     blind = await links.blinder(session)
     blocked = await plan.blocked(session)
-    once = _once(event_rules.read(item, blind, blocked) for item in items)
+    items, calls, nobodys = _read(items, blind, blocked)
+    once = _once(calls)
     read = await erasures.admit(session, once)
     batch, flawed = await intake.admit(session, read)
     refused = quality.missing(read, batch)
@@ -58,13 +61,44 @@ async def absorb(session: AsyncSession, items: list[EventReceived], *, late: dat
         for stage in STAGES if fresh else ():
             await stage(session, fresh)
         await quality.note(session, quality.admitted(items, once, read), refused, [call for call, _ in fresh])
+    if nobodys:
+        await turned.hear(session, nobodys)
     for call, owner in fresh:
         if call.event is not None:
             tell(session, event_rules.recorded(call, call.event, owner, late=late))
 
 
+def _read(
+    items: Iterable[EventReceived], blind: Blind, blocked: Blocked
+) -> tuple[list[EventReceived], list[Call], list[EventsRejected]]:
+    """Who can be somebody, what he said, and whom to count with what the gateway turned away. Raises Malformed."""
+    taken: list[EventReceived] = []
+    calls: list[Call] = []
+    nobodys: list[EventsRejected] = []
+    for item in items:
+        try:
+            calls.append(event_rules.read(item, blind, blocked))
+            taken.append(item)
+        except event_rules.Nobodys as error:
+            nobodys.append(
+                EventsRejected(
+                    source=item.source,
+                    event=quality_rules.kind(item),
+                    code="nobodys_id",
+                    field="userId" if item.user_id else "anonymousId",
+                    number=1,
+                    reason=str(error),
+                    last_at=item.received_at,
+                    message_id=item.message_id,
+                )
+            )
+    return taken, calls, nobodys
+
+
 async def _update(session: AsyncSession, fresh: Iterable[Recorded], created: Iterable[int]) -> None:
     """Take in the traits these calls give; tell each new or changed profile once, whole."""
+    fresh, created = list(fresh), set(created)
+    programs = _programs(one for one in fresh if one.profile_id in created)
     fresh = [one for one in fresh if one.call.traits]
     laid = await registry.registry(session) if fresh else sources.PLAIN
     gate = registry.Gate(laid)
@@ -101,8 +135,20 @@ async def _update(session: AsyncSession, fresh: Iterable[Recorded], created: Ite
     held_tags = await tags.held(session, changed, clock.now()) if changed else {}
     for profile_id, version in versions.items():
         whole = wholes.get(profile_id, trait_rules.NOTHING)
-        held = people.get(profile_id, [])
-        tell(session, told(profile_id, version, whole, tags=held_tags.get(profile_id, NONE), held=held))
+        program = programs.get(profile_id) if profile_id in created else program_since(people[profile_id])
+        tell(session, told(profile_id, version, whole, tags=held_tags.get(profile_id, NONE), program=program))
+
+
+def _programs(fresh: Iterable[Recorded]) -> dict[int, datetime]:
+    """Whose first calls are all of programs, and since when."""
+    first: dict[int, datetime] = {}
+    people: set[int] = set()
+    for call, profile_id in fresh:
+        if call.event is not None and bots.mark(call.item.context) is None:
+            people.add(profile_id)
+        elif call.event is not None:
+            first[profile_id] = min(call.time, first.get(profile_id, call.time))
+    return {profile_id: since for profile_id, since in first.items() if profile_id not in people}
 
 
 def _key(call: Call) -> tuple[str, events.Month]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Literal
 
@@ -31,14 +32,17 @@ def told(
     cause: Cause = "rule",
     *,
     tags: Mapping[str, Has] = NONE,
-    held: Iterable[Held] = (),
+    program: datetime | None = None,
 ) -> ProfileUpdated:
-    """The fact of a profile's present state, with the tags in use that he has; by `held`, whether he is a program."""
-    traits, since = whole.traits, whole.since
-    held = list(held)
-    if bots.is_program(sum(one.events for one in held), sum(one.bots for one in held)):
-        traits = traits | {bots.MARK: True}
-        since = since | {bots.MARK: min(one.first_seen for one in held)}
+    """The fact of a profile's present state, with the tags in use that he has; `program`: since when he was one.
+
+    What a front-end says under the name of that mark is not told: a program would say it is none.
+    """
+    traits = {name: value for name, value in whole.traits.items() if name != bots.MARK}
+    since = {name: at for name, at in whole.since.items() if name != bots.MARK}
+    if program is not None:
+        traits[bots.MARK] = True
+        since[bots.MARK] = program
     return ProfileUpdated(
         profile_id=profile_id,
         version=version,
@@ -73,7 +77,13 @@ async def present(session: AsyncSession, versions: Mapping[int, int], cause: Cau
             trait_rules.whole((trait_rules.read(one.traits) for one in held), laid),
             cause,
             tags=held_tags.get(profile_id, NONE),
-            held=held,
+            program=program_since(held),
         )
         for profile_id, held in (await identities.of(session, versions)).items()
     ]
+
+
+def program_since(held: Collection[Held]) -> datetime | None:
+    """Since when a viewer with these identities has been nothing but a program, None if he is a person."""
+    known = bots.is_program(sum(one.events for one in held), sum(one.bots for one in held))
+    return min(one.first_seen for one in held) if known else None

@@ -87,7 +87,9 @@ async def assign_tag(session: Session, key: Key, body: BulkInput, caller: Caller
 async def validate_tag(
     session: Session,
     key: Key,
-    goal: Annotated[str | None, Query(description="An event: who reaches it?", max_length=200, pattern=NO_NUL)] = None,
+    goal: Annotated[
+        str | None, Query(description="An event: who reaches it?", min_length=1, max_length=200, pattern=NO_NUL)
+    ] = None,
     days: Annotated[int, Query(ge=1, le=366, description="What was done in so many days counts")] = 30,
 ) -> ValidationOutput:
     """What the tag is worth: coverage, lift on a goal with its 95 % interval, correlation with other tags."""

@@ -39,6 +39,10 @@ ALSO = {"phone": ("sms",), "sms": ("phone",)}
 _NAME = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9_.\-]{0,63}")
 
 
+ANSWERS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "是": True, "否": False}
+"""Yes and no as text or number."""
+
+
 def is_consent(name: str) -> bool:
     """Whether a trait is a statement of consent and not a property of the viewer."""
     return name == CONSENT or name.startswith(PREFIX)
@@ -47,7 +51,8 @@ def is_consent(name: str) -> bool:
 def flat(traits: Mapping[str, Any]) -> Mapping[str, Any]:
     """Traits with `consent: {"email": false}` and `consent: false` as one trait per purpose, `consent.email`.
 
-    Null takes a statement back. What is neither yes, no nor null says nothing.
+    Null takes a statement back. Forms and older SDKs write "no" or 0: a no that is not heard is a message too many.
+    What is neither yes, no nor null says nothing.
     """
     if not any(map(is_consent, traits)):
         return traits
@@ -62,7 +67,11 @@ def flat(traits: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _statement(purpose: str, answer: Any) -> Iterator[tuple[str, bool | None]]:
-    if _NAME.fullmatch(purpose) and (answer is None or isinstance(answer, bool)):
+    if not _NAME.fullmatch(purpose):
+        return
+    if isinstance(answer, str | int) and not isinstance(answer, bool):
+        answer = ANSWERS.get(str(answer).strip().lower(), answer)
+    if answer is None or isinstance(answer, bool):
         yield f"{PREFIX}{purpose}", answer
 
 

@@ -120,7 +120,10 @@ def has_secret(value: Any, name: str = "", *, texts: bool = True) -> bool:
             if isinstance(inner, str):
                 if _is_secret(name, inner, texts=texts):
                     return True
-            elif isinstance(inner, dict | list) and has_secret(inner, name, texts=texts):
+            elif isinstance(inner, dict | list):
+                if has_secret(inner, name, texts=texts):
+                    return True
+            elif looks.tells(name) and kind(name, inner) is not None:
                 return True
     elif isinstance(value, str):
         return _is_secret(name, value, texts=texts)

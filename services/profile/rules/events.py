@@ -25,6 +25,10 @@ class Malformed(ValueError):
     """A call that can never be recorded; the message says why."""
 
 
+class Nobodys(Malformed):
+    """A call whose ids are nobody's, like `null`: what a broken front-end sends, again and again."""
+
+
 class Call(NamedTuple):
     """A tracking call, ready to be recorded. `event` is None for calls that are no events (identify, group, alias)."""
 
@@ -66,7 +70,7 @@ def claim(item: EventReceived, blind: Blind | None = None, blocked: Blocked = Ma
     others += namespaces.further(item, blind, blocked)
     if user is None and not others:
         if item.user_id or item.anonymous_id:
-            raise Malformed(f"{item.user_id or item.anonymous_id!r} is nobody's id, and there is no other")
+            raise Nobodys(f"{item.user_id or item.anonymous_id!r} is nobody's id, and there is no other")
         raise Malformed("neither user_id nor anonymous_id, nor any other id")
     return Claim(user, tuple(others), item.type in ("identify", "alias"), also)
 

@@ -164,7 +164,7 @@ def id_problem(namespace: str, value: str) -> str | None:
     """Why this can be nobody's id, None when it can."""
     if not NAMESPACE.fullmatch(namespace):
         return f"{namespace!r} is no namespace: small letters, digits and _, like user_id"
-    if not value or len(value) > LONGEST_ID:
+    if not value.strip() or len(value) > LONGEST_ID:
         return f"an id has 1 to {LONGEST_ID} characters"
     if namespace == "email" and not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
         return "this is not an e-mail address"

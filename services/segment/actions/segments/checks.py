@@ -107,4 +107,4 @@ def readable(rule: Any) -> Rule:
         return parse(rule)
     except ValidationError as error:
         where, wrong = fault(error)
-        raise Invalid(f"was saved by another version and cannot be read: {wrong}", field=where) from error
+        raise Invalid(f"was saved by another version and cannot be read: {wrong}; say it anew", field=where) from error

@@ -76,6 +76,9 @@ async def change(session: AsyncSession, key: str, wanted: SegmentChange, by: Edi
         if row.kind == "static":
             raise IsAList(f"{key!r} is a list: put viewers on it, or make another segment", field="rule")
         await checks.check(session, key, wanted.rule)
+    elif row.rule is not None:
+        # another version of a rule nobody reads would stop whoever meets it
+        checks.readable(row.rule)
     rule = None if wanted.rule is None else plain(wanted.rule)
     return await output(session, await reword(session, row, wanted.name, rule, by=by.id))
 
