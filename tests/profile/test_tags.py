@@ -35,6 +35,9 @@ async def test_a_tag_is_made_on_trial_and_told_once_it_is_in_use(running: Runnin
     lasting = datetime.fromisoformat(held["expires_at"]) - datetime.fromisoformat(held["since"])
     assert lasting == timedelta(weeks=4)
     assert all(fact.tags == [] for fact in await running.told(ProfileUpdated))
+    trial = await ask(running, "GET", "/v1/profiles?tag=动漫", status=422)
+    assert trial["errors"][0]["field"] == "tag"
+    assert "on trial" in trial["errors"][0]["message"]
     adopted = await ask(running, "POST", "/v1/tags/动漫/adopt", {"force": True})
     assert (adopted["state"], adopted["size"]) == ("in_use", 1)
     await told(running, {1: ["动漫"], 2: []})

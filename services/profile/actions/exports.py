@@ -39,6 +39,7 @@ class UnknownExport(NotFound):
 async def order(session: AsyncSession, asked: ExportOrder, *, by: str) -> Export:
     """Keep what an export is to hold. Raises Invalid."""
     _wanted(asked.filter)
+    await search.filterable(session, asked.filter.tag, field="filter.tag")
     columns = asked.columns or [
         column for column in rules.DEFAULT if rules.problem([column], pseudonymous=asked.pseudonymous) is None
     ]

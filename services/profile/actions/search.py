@@ -114,6 +114,17 @@ def wanted(
     return Wanted(tuple(conditions), seen_after, seen_before)
 
 
+async def filterable(session: AsyncSession, tags: Sequence[str], *, field: str = "tag") -> None:
+    """Whether viewers can be filtered by these tags: nobody would be found by one on trial. Raises Invalid."""
+    states = {row.key: row.state for row in await store_tags.by_keys(session, tags)} if tags else {}
+    for tag in tags:
+        if tag not in states:
+            raise Invalid(f"there is no tag {tag!r}: GET /v1/tags has them all", field=field)
+        if states[tag] != store_tags.IN_USE:
+            told = f"{tag!r} is on trial: adopt it first, or see who has it at GET /v1/tags/{tag}/viewers"
+            raise Invalid(told, field=field)
+
+
 def parsed(written: Sequence[str]) -> list[Condition]:
     """Conditions on traits from a query. Raises Invalid."""
     try:

@@ -44,7 +44,7 @@ async def page(
         ),
     ] = None,
     has: Annotated[list[Word] | None, Query(description="Has an address for this channel", max_length=MOST)] = None,
-    tag: Annotated[list[Word] | None, Query(description="Has this tag", max_length=MOST)] = None,
+    tag: Annotated[list[Word] | None, Query(description="Has this tag, which is in use", max_length=MOST)] = None,
     seen_after: Annotated[Instant | None, Query(description="Last seen at this time or later")] = None,
     seen_before: Annotated[Instant | None, Query(description="Last seen before this time")] = None,
     bot: Annotated[
@@ -58,6 +58,7 @@ async def page(
 
     With bot=false a page may be shorter than asked for where many programs stand in a row; `next` leads on.
     """
+    await search.filterable(session, tag or [])
     wanted = search.wanted(
         traits=search.parsed(trait or []),
         name=name,

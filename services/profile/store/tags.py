@@ -115,6 +115,12 @@ async def by_kind(
     return (await session.execute(statement if keys is None else statement.where(tags.c.key.in_(keys)))).all()
 
 
+async def by_keys(session: AsyncSession, keys: Collection[str]) -> Sequence[Row[Any]]:
+    """Tags of these keys that are not being deleted."""
+    statement = select(tags).where(tags.c.key.in_(keys), tags.c.state != "deleted")
+    return (await session.execute(statement)).all()
+
+
 async def using(session: AsyncSession, segments: Collection[str] | None) -> Sequence[Row[*tuple[Any, ...]]]:
     """Tags that follow one of these segments (None: any): key, name, segment."""
     query = select(tags.c.key, tags.c.name, tags.c.segment).where(
