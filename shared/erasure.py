@@ -77,6 +77,8 @@ class Keeps:
     """By table: columns that an index serves and that name a row, where that is not the primary key."""
     hidden: tuple[Hidden, ...] = ()
     """`before` removes these."""
+    readable: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = field(default_factory=dict)
+    """By table: a row as its person can read it, where the columns hold it otherwise."""
     before: Prepare | None = None
     after: Callable[[AsyncSession, Sequence[int], Sequence[str]], Callable[[], object]] | None = None
     """Gives what must be called after the commit, to forget him in memory."""
@@ -229,7 +231,7 @@ async def page(session: AsyncSession, keeps: Keeps, asked: PersonAsked) -> Perso
     rows: list[dict[str, Any]] = []
     size = 0
     for row in found:
-        shown = {str(name): repr(value) if isinstance(value, bytes) else value for name, value in row.items()}
+        shown = keeps.readable.get(name, dict)({str(column): value for column, value in row.items()})
         size += len(msgspec.json.encode(shown))
         if rows and size > PAGE_BYTES:
             break

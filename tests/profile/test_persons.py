@@ -46,6 +46,11 @@ async def test_all_data_of_one_person_and_nobody_elses(
         assert known in text
     assert "ben" not in text
     assert "enc:" not in text
+    (sums,) = [one["row"] for one in lines if one.get("table") == "aggregates"]
+    assert (sums["month"], sums["events"]) == ("2026-05", {"Content Commented": 1})
+    assert [begin <= end for begin, end in sums["active"]] == [True]
+    (key,) = [one["row"] for one in lines if one.get("table") == "data_keys"]
+    assert "wrapped" not in key
     refused = await running.client.post(
         "/v1/privacy/exports", json={"ref": "user_id:ann"}, headers=running.headers("operator")
     )

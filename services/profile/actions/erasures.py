@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from prometheus_client import Counter
@@ -16,6 +17,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.actions import import_lines, links, merges, profiles
+from services.profile.rules import aggregates
 from services.profile.rules.events import Call
 from services.profile.schemas.erasures import Erasure, Lifting, NewErasure
 from services.profile.store import erasures
@@ -61,8 +63,19 @@ async def _first(session: AsyncSession, ids: Sequence[int], origins: Sequence[st
     return {"import_lines": await import_lines.forget(session, origins)}
 
 
+def _month(row: Mapping[str, Any]) -> dict[str, Any]:
+    first = aggregates.bounds(row["month"])[0]
+    month = datetime.fromtimestamp(first, UTC).strftime("%Y-%m")
+    return {"origin": row["origin"], "month": month, **aggregates.readable(row["month"], row["data"])}
+
+
+def _key(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "wrapped"}
+
+
 KEEPS = Keeps(
     tables=metadata,
+    readable={"aggregates": _month, "data_keys": _key},
     also={PROFILE: (redirects.c.into_id,)},
     spared=frozenset({"erasures", "links", "moves", "vetoes"}),
     before=_first,

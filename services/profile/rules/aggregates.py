@@ -89,6 +89,28 @@ def write(month: Month) -> bytes:
     return _encoder.encode(month)
 
 
+def readable(number: int, data: bytes) -> dict[str, Any]:
+    """The sums of a month as a person can read them: names for places, activity as pairs of instants."""
+    month = read(data)
+    start, _ = bounds(number)
+    told = {name: getattr(month, name) for name in month.__struct_fields__ if name not in ("slots", "video", "spent")}
+    told["interests"] = {tag: weight / interests.UNIT for tag, weight in month.interests.items()}
+    told["video"] = _named(month.video)
+    told["spent"] = {code: _named(its) for code, its in month.spent.items()}
+    told["active"] = [
+        [
+            datetime.fromtimestamp(start + slot * habits.GAP + second, UTC).isoformat()
+            for second in (packed >> 11, packed & 2047)
+        ]
+        for slot, packed in sorted(month.slots.items())
+    ]
+    return told
+
+
+def _named(part: Video | Spent) -> dict[str, int]:
+    return {name: getattr(part, name) for name in part.__struct_fields__}
+
+
 class Terms(NamedTuple):
     """The installation's options: zone of whoever does not say his own, half-life of interests in seconds."""
 
