@@ -20,6 +20,8 @@ async def test_a_bulk_takes_the_good_and_tells_the_wrong(running: Running) -> No
         {"id": "u2"},
         {"ids": {"anonymous_id": "a1"}, "traits": {"age": 3}},
         {"ids": {"user_id": "u1"}, "traits": {"city": "上海"}, "message_id": "b1"},
+        {"ids": {"user_id": "u9"}, "traits": {"gender": "robot", "age": "x", "city": None}},
+        {"ids": {"user_id": " "}},
     ]
     answer = await post(running, "/v1/profiles/bulk", json={"profiles": people}, status=200)
     assert answer["accepted"] == 3
@@ -30,6 +32,9 @@ async def test_a_bulk_takes_the_good_and_tells_the_wrong(running: Running) -> No
         (2, "profiles[2].ids.User"),
         (3, "profiles[3].ids.email"),
         (4, "profiles[4].id"),
+        (7, "profiles[7].traits.gender"),
+        (7, "profiles[7].traits.age"),
+        (8, "profiles[8].ids.user_id"),
     ]
     assert "did you mean 'ids'" in answer["errors"][3]["message"]
     assert (await running.client.get("/v1/profiles/1")).json()["traits"] == {"city": "北京"}

@@ -9,10 +9,11 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profile.actions import profiles
+from services.profile.actions import profiles, registry
 from services.profile.actions.events import absorb
+from services.profile.rules import definitions, traits
 from services.profile.rules import imports as rules
-from services.profile.rules import traits
+from services.profile.rules.sources import Registry
 from services.profile.schemas.imports import BulkDone, BulkError, BulkItem, BulkProfile
 from shared import clock
 from shared.contracts import EventReceived, ResolveAsked
@@ -24,6 +25,7 @@ from shared.outbox import effects
 async def upsert(session: AsyncSession, given: Sequence[dict[str, Any]], *, by: str) -> BulkDone:
     """Make or change these viewers. What is wrong with one is told, and does not hold up the others."""
     now = clock.now()
+    laid = await registry.registry(session)
     errors: list[BulkError] = []
     items: list[tuple[int, EventReceived]] = []
     refs: dict[int, str] = {}
@@ -33,7 +35,7 @@ async def upsert(session: AsyncSession, given: Sequence[dict[str, Any]], *, by: 
         except ValidationError as error:
             errors += [_error(index, ".".join(map(str, it["loc"])), said(it["msg"])) for it in error.errors()[:5]]
             continue
-        wrong = [*_wrong(index, one)]
+        wrong = [*_wrong(index, one, laid)]
         if wrong:
             errors += wrong
             continue
@@ -62,7 +64,7 @@ def _error(index: int, field: str, message: str) -> BulkError:
     return BulkError(index=index, field=f"profiles[{index}]{'.' if field else ''}{field}", message=message)
 
 
-def _wrong(index: int, one: BulkProfile) -> Iterator[BulkError]:
+def _wrong(index: int, one: BulkProfile, laid: Registry) -> Iterator[BulkError]:
     if not one.ids:
         yield _error(index, "ids", "needs at least one id, like {'user_id': 'u1'}")
     for namespace, value in one.ids.items():
@@ -71,6 +73,11 @@ def _wrong(index: int, one: BulkProfile) -> Iterator[BulkError]:
     for name, value in one.traits.items():
         if not traits.fits(value):
             yield _error(index, f"traits.{name}", f"a value has at most {traits.LARGEST} bytes")
+        elif value is not None and (known := laid.definitions.get(name)) is not None:
+            try:
+                definitions.taken(known, value)
+            except definitions.Refused as error:
+                yield _error(index, f"traits.{name}", str(error))
 
 
 async def take(session: AsyncSession, calls: Sequence[EventReceived]) -> dict[int, str]:
