@@ -69,6 +69,7 @@ async def test_a_definition_counts_from_now_on_and_can_go_again(running: Running
     await ask(running, "GET", "/v1/traits/definitions/level", status=404)
     await ask(running, "DELETE", "/v1/traits/definitions/level", status=404)
     await ask(running, "DELETE", "/v1/traits/definitions/gender", status=409)
+    await ask(running, "PUT", "/v1/traits/definitions/bot", wanted, status=422)
     await take(running, call("identify", user_id="u1", traits={"level": "tin"}, after=2))
     assert (await traits_of(running, "user_id:u1"))["level"]["value"] == "tin"
 

@@ -62,7 +62,7 @@ def nested(depth: int) -> dict[str, Any]:
         ({"trait": "age", "eq": "a\x00"}, "rule.eq", "NUL"),
         ({"trait": "age", "eq": "\ud800"}, "rule.eq", "surrogate"),
         ({"trait": "age", "eq": 10**400}, "rule.eq", "between -1e300 and 1e300"),
-        ({"trait": "age", "eq": float("nan")}, "rule.eq", "between -1e300 and 1e300"),
+        ({"trait": "age", "eq": float("nan")}, "rule.eq", "no number"),
         ({"trait": "age", "eq": "x" * 501}, "rule.eq", "longer than 500"),
         ({"trait": "age", "gt": "5"}, "rule.gt", "must be a number"),
         ({"trait": "age", "gt": True}, "rule.gt", "must be a number"),

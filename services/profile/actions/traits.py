@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profile.actions import keys, profiles, registry, search, telling
-from services.profile.rules import contacts, definitions, looks, sources
+from services.profile.rules import bots, contacts, definitions, looks, sources
 from services.profile.rules import traits as rules
 from services.profile.rules.definitions import BUILT_IN, Definition
 from services.profile.rules.sources import Registry
@@ -62,6 +62,8 @@ async def define(session: AsyncSession, name: str, wanted: DefinitionInput) -> D
     """Lay down what a trait holds; who has it is told again where it becomes personal, or no longer is."""
     if looks.is_contact(name, "") or rules.is_own_word(name):
         raise Invalid(f"{name!r} is contact data or consent, which have rules of their own", field="name")
+    if name == bots.MARK:
+        raise Invalid(f"{name!r} is how Marquee marks programs, and nobody else's word: choose another", field="name")
     laid = await registry.registry(session)
     now = clock.now()
     values = wanted.model_dump(include={"type", "enum", "personal", "description"})
