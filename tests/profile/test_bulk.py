@@ -57,3 +57,15 @@ async def test_what_cannot_be_absorbed_stays_alone(running: Running, monkeypatch
     assert answer["accepted"] == 99
     assert answer["errors"] == [{"index": 37, "field": "profiles[37]", "message": "ValueError: poison"}]
     assert len((await running.client.get("/v1/profiles", params={"limit": 200})).json()["items"]) == 99
+
+
+async def test_an_id_that_is_an_address_is_masked(running: Running) -> None:
+    people = [{"ids": {"user_id": one}} for one in ("bulk@mail.example", "+8613811119999", "13800138000")]
+    await post(running, "/v1/profiles/bulk", json={"profiles": people}, status=200)
+
+    async def ids(role: str) -> list[str]:
+        listed = (await running.client.get("/v1/profiles", headers=running.headers(role))).json()["items"]
+        return [one["identities"][0]["value"] for one in reversed(listed)]
+
+    assert await ids("viewer") == ["b•••@mail.example", "•••99", "13800138000"]
+    assert await ids("admin") == ["bulk@mail.example", "+8613811119999", "13800138000"]

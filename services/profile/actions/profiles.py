@@ -182,19 +182,21 @@ def _profile(profile_id: int, version: int, held: list[Held], laid: Registry, *,
     today = clock.now().date()
     traits = trait_rules.aged(trait_rules.view((trait_rules.read(one.traits) for one in held), laid), today)
     values = {name: trait.value for name, trait in traits.items()}
-    seen = {name: value for name, value in values.items() if not consents.is_consent(name)}
+    seen = {name: said for name, said in values.items() if not consents.is_consent(name)}
     return Profile(
         profile_id=profile_id,
         version=version,
         identities=[
             Identity(
-                namespace=rules.parts(one.origin)[0],
-                value=rules.parts(one.origin)[1],
+                namespace=namespace,
+                # files may call somebody by his address, where the gateway would not
+                value=value if unmasked else contacts.masked(value, namespace, texts=False),
                 events=one.events,
                 first_seen=one.first_seen,
                 last_seen=one.last_seen,
             )
             for one in held
+            for namespace, value in [rules.parts(one.origin)]
             if not namespaces.is_contact(one.origin)
         ],
         traits=seen if unmasked else laid.veiled(contacts.masked(seen)),
