@@ -13,6 +13,7 @@ from tests.harness import bus as buses
 from tests.harness import houses
 from tests.harness.bus import TestBus
 from tests.harness.databases import Databases
+from tests.harness.eventually import eventually
 from tests.harness.houses import Opening, Running
 from tests.recommend.acts import banner
 
@@ -22,7 +23,13 @@ Decide = Callable[..., Awaitable[list[Decision]]]
 @pytest.fixture
 async def running(open_house: Callable[..., Opening]) -> Running:
     """Recommend, caught up with an empty house."""
-    return await open_house(SERVICE)
+    return await caught_up(await open_house(SERVICE))
+
+
+async def caught_up(opened: Running) -> Running:
+    """Once it is: catching up puts members aside, those of a test too."""
+    await eventually(lambda: all(reader.reading for reader in opened.house.readers))
+    return opened
 
 
 @pytest.fixture
@@ -52,5 +59,6 @@ async def shared_house(databases: Databases, scratch: Path) -> AsyncIterator[Run
     folder = scratch / "nats-recommend"
     folder.mkdir(exist_ok=True)
     async with buses.opened(folder) as bus, houses.opened(SERVICE, databases=databases, bus=bus) as running:
+        await caught_up(running)
         await running.client.put("/v1/placements/home", json={"name": "untouched"})
         yield running

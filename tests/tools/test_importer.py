@@ -144,7 +144,7 @@ async def test_ctrl_c_keeps_what_was_acknowledged(folder: Path) -> None:
         )
 
         def begun() -> None:
-            assert len(gateway.kept) >= 4000
+            assert gateway.kept
 
         await eventually(begun, timeout=30)
         process.send_signal(signal.SIGINT)
