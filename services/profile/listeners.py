@@ -34,7 +34,7 @@ from shared.contracts import (
 from shared.reader import On
 
 LISTENERS = (
-    On(EventReceived, events.absorb),
+    On(EventReceived, events.hear),
     On(EventsRejected, turned.hear),
     On(ItemUpdated, aggregates.hear, catch_up=True, optional=True),
     On(SegmentDefined, following.hear, catch_up=True, optional=True),

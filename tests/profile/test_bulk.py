@@ -22,6 +22,7 @@ async def test_a_bulk_takes_the_good_and_tells_the_wrong(running: Running) -> No
         {"ids": {"user_id": "u1"}, "traits": {"city": "上海"}, "message_id": "b1"},
         {"ids": {"user_id": "u9"}, "traits": {"gender": "robot", "age": "x", "city": None}},
         {"ids": {"user_id": " "}},
+        {"ids": {"user_id": "null"}},
     ]
     answer = await post(running, "/v1/profiles/bulk", json={"profiles": people}, status=200)
     assert answer["accepted"] == 3
@@ -35,7 +36,9 @@ async def test_a_bulk_takes_the_good_and_tells_the_wrong(running: Running) -> No
         (7, "profiles[7].traits.gender"),
         (7, "profiles[7].traits.age"),
         (8, "profiles[8].ids.user_id"),
+        (9, "profiles[9]"),
     ]
+    assert "nobody's id" in answer["errors"][-1]["message"]
     assert "did you mean 'ids'" in answer["errors"][3]["message"]
     assert (await running.client.get("/v1/profiles/1")).json()["traits"] == {"city": "北京"}
     event = (await running.client.get("/v1/profiles/1/events")).json()["items"]

@@ -13,7 +13,7 @@ from msgspec import structs
 from sqlalchemy import text
 
 from services.profile.actions import quality, refused, search, turned
-from services.profile.actions.events import absorb
+from services.profile.actions.events import absorb, hear
 from services.profile.rules import events as event_rules
 from services.profile.rules import quality as rules
 from services.profile.rules.quality import Count
@@ -250,7 +250,7 @@ def test_a_score_is_between_0_and_100(count: Count, age: int) -> None:
 async def test_calls_of_nobody_are_counted_with_what_was_turned_away(running: Running) -> None:
     async with running.db.transaction() as session:
         nobodys = [call(user_id="null", event="Lost"), call(user_id="null", anonymous_id="undefined", event="Lost")]
-        await absorb(session, [call(user_id="u1"), *nobodys, call("identify", user_id="u2")])
+        await hear(session, [call(user_id="u1"), *nobodys, call("identify", user_id="u2")])
         assert (await session.execute(text("SELECT count(*) FROM identities"))).scalar() == 2
     listed = (await running.client.get("/v1/refused-events/turned-away")).json()
     assert [(one["event"], one["code"], one["field"], one["number"]) for one in listed] == [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -27,6 +27,17 @@ from shared.outbox import tell
 _encoder = msgspec.json.Encoder()
 
 
+async def hear(session: AsyncSession, items: list[EventReceived]) -> None:
+    """What front-ends sent, as `absorb` takes it; calls of nobody are counted with what the gateway turned away.
+
+    A file or the bulk API is told of them instead: `absorb` raises.
+    """
+    taken, calls, nobodys = _read(items, await links.blinder(session), await plan.blocked(session))
+    await _record(session, taken, calls, late=None)
+    if nobodys:
+        await turned.hear(session, nobodys)
+
+
 async def absorb(session: AsyncSession, items: list[EventReceived], *, late: datetime | None = None) -> None:
     """Record a batch of tracking calls, each message once, and tell what became of them.
 
@@ -34,9 +45,13 @@ async def absorb(session: AsyncSession, items: list[EventReceived], *, late: dat
     or a name (the reader then finds the culprit), Contended when others were faster five times. `late` is when they
     are taken in, where that is not on arrival.
     """
-    blind = await links.blinder(session)
-    blocked = await plan.blocked(session)
-    items, calls, nobodys = _read(items, blind, blocked)
+    blind, blocked = await links.blinder(session), await plan.blocked(session)
+    await _record(session, items, [event_rules.read(item, blind, blocked) for item in items], late=late)
+
+
+async def _record(
+    session: AsyncSession, items: Sequence[EventReceived], calls: Iterable[Call], *, late: datetime | None
+) -> None:
     once = _once(calls)
     read = await erasures.admit(session, once)
     batch, flawed = await intake.admit(session, read)
@@ -61,8 +76,6 @@ async def absorb(session: AsyncSession, items: list[EventReceived], *, late: dat
         for stage in STAGES if fresh else ():
             await stage(session, fresh)
         await quality.note(session, quality.admitted(items, once, read), refused, [call for call, _ in fresh])
-    if nobodys:
-        await turned.hear(session, nobodys)
     for call, owner in fresh:
         if call.event is not None:
             tell(session, event_rules.recorded(call, call.event, owner, late=late))

@@ -16,6 +16,9 @@ Kind = Literal["manual", "rule", "imported", "interest"]
 State = Literal["trial", "in_use", "deleted"]
 Weight = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
+LONGEST_LIFE = 36_500 * 86_400
+"""Seconds: a hundred years. The end of a longer one may fall out of the calendar."""
+
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -29,8 +32,6 @@ def _bounded(duration: str) -> str:
         raise ValueError("at most a hundred years (36500d); leave it out for good")
     return duration
 
-
-LONGEST_LIFE = 36_500 * 86_400
 
 Lifetime = Annotated[
     str,

@@ -198,6 +198,10 @@ def _probes(wanted: Wanted, values: dict[str, Any], *, but: int = -1) -> list[st
     ]
 
 
+def _order(sort: Sort) -> str:
+    return "profile_id DESC" if sort == "newest" else f"{ORDERS[sort]} DESC, profile_id DESC"
+
+
 def _where(clauses: Sequence[str]) -> str:
     return f"WHERE {' AND '.join(clauses)}" if clauses else ""
 
@@ -216,10 +220,10 @@ async def window(
     seen = _seen(wanted, values)
     base = _after(sort, cursor, values) + (seen if sort == "last_seen" else [])
     asked = _probes(wanted, values) + ([] if sort == "last_seen" else seen)
-    by = "profile_id DESC" if sort == "newest" else f"{order} DESC, profile_id DESC"
     statement = f"""
         WITH w AS MATERIALIZED (
-          SELECT profile_id, {order} AS place, last_seen FROM activity {_where(base)} ORDER BY {by} LIMIT :size
+          SELECT profile_id, {order} AS place, last_seen FROM activity {_where(base)}
+          ORDER BY {_order(sort)} LIMIT :size
         )
         (SELECT profile_id, place, 0 AS walked FROM w {_where(asked)})
         UNION ALL
@@ -252,7 +256,6 @@ async def by_index(
         source = f"SELECT DISTINCT v.profile_id FROM search AS v WHERE {fits}"  # noqa: S608
     else:
         source = f"SELECT profile_id FROM activity {_where(seen)}"  # noqa: S608
-    by = "profile_id DESC" if sort == "newest" else f"{order} DESC, profile_id DESC"
     probes = _probes(wanted, values, but=rarest)
     # IS TRUE keeps the planner from making a join of it, for which it would sort all who fit.
     among = ["(profile_id IN (SELECT profile_id FROM found)) IS TRUE", *probes]
@@ -263,12 +266,13 @@ async def by_index(
           walked AS MATERIALIZED (
             SELECT {order} AS place, profile_id FROM (
               SELECT * FROM activity {_where([*after, *(seen if sort == "last_seen" else [])])}
-              ORDER BY {by} LIMIT (SELECT CASE WHEN count(*) > :few THEN :wide ELSE 0 END FROM found)
+              ORDER BY {_order(sort)} LIMIT (SELECT CASE WHEN count(*) > :few THEN :wide ELSE 0 END FROM found)
             ) AS w {_where([*among, *seen])} LIMIT :limit),
           w AS (SELECT * FROM {joined} WHERE (SELECT count(*) FROM walked) < :limit)
         (SELECT place, profile_id FROM walked WHERE (SELECT count(*) FROM walked) = :limit)
         UNION ALL
-        (SELECT {order} AS place, profile_id FROM w {_where([*probes, *seen, *after])} ORDER BY {by} LIMIT :limit)
+        (SELECT {order} AS place, profile_id FROM w {_where([*probes, *seen, *after])}
+          ORDER BY {_order(sort)} LIMIT :limit)
         """  # noqa: S608 - built of our own words
     await session.execute(_CUSTOM)
     rows = await session.execute(_typed(statement, values), values)
